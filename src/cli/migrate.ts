@@ -1,0 +1,9 @@
+import { parseConfig, readEnvironment } from '../config.ts';
+import { openDatabase } from '../server.ts';
+import { end } from './end.ts';
+
+await end(async () => {
+  const database = await openDatabase(parseConfig(readEnvironment()));
+  await database.close();
+  console.log('The tables are up to date.');
+});

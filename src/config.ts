@@ -1,0 +1,176 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
+import { z } from 'zod';
+import { parseDuration } from './lib/duration.ts';
+
+/** Thrown with every mistake at once. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`The configuration has mistakes:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+/** A number of things in a time. */
+export interface Rate {
+  readonly count: number;
+  readonly perMs: number;
+}
+
+export type Config = ReturnType<typeof parseConfig>;
+
+/** The environment over what a `.env` file in the working directory says. Empty values count as unset. */
+export function readEnvironment(): Record<string, string> {
+  const file = existsSync('.env') ? parseEnv(readFileSync('.env', 'utf8')) : {};
+  return { ...withoutEmpty(file), ...withoutEmpty(process.env) };
+}
+
+/** @throws ConfigError */
+export function parseConfig(environment: Readonly<Record<string, string | undefined>>) {
+  const values = withoutEmpty(environment);
+  const parsed = schema.safeParse(values);
+  const problems = [
+    ...(parsed.error?.issues ?? []).map(({ path, message }) => `${path.join('.')} ${message}`),
+    ...contradictions(values),
+  ];
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
+  return parsed.data;
+}
+
+function contradictions({ NODE_ENV, JWT_SECRET, JWT_JWKS_URL }: Record<string, string>): string[] {
+  if (JWT_SECRET && JWT_JWKS_URL) return ['JWT_JWKS_URL stands beside JWT_SECRET: keep one of them'];
+  if (NODE_ENV !== 'production' || JWT_SECRET || JWT_JWKS_URL) return [];
+  return ['JWT_SECRET is missing: production needs it, or JWT_JWKS_URL'];
+}
+
+function withoutEmpty(values: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value?.trim())) as Record<
+    string,
+    string
+  >;
+}
+
+const whole = (lowest: number, highest = Number.MAX_SAFE_INTEGER) =>
+  z
+    .string()
+    .regex(/^\d+$/, 'is not a whole number')
+    .transform(Number)
+    .refine((value) => value >= lowest && value <= highest, `is not between ${lowest} and ${highest}`);
+
+const duration = z.string().transform((text, context) => {
+  const milliseconds = parseDuration(text);
+  if (milliseconds !== null && milliseconds >= 1_000) return milliseconds;
+  context.addIssue({ code: 'custom', message: 'is not a duration of at least 1s, such as 30s, 12h or 7d' });
+  return z.NEVER;
+});
+
+const rate = z.string().transform((text, context): Rate => {
+  const [count = '', per = ''] = text.split('/');
+  const perMs = parseDuration(per);
+  if (/^[1-9]\d*$/.test(count) && perMs) return { count: Number(count), perMs };
+  context.addIssue({ code: 'custom', message: 'is not a rate such as 60/1m' });
+  return z.NEVER;
+});
+
+const url = (protocols: readonly string[]) =>
+  z.string().refine(
+    (text) => {
+      return URL.canParse(text) && protocols.includes(new URL(text).protocol);
+    },
+    `is not an address that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+  );
+
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+);
+
+const origins = list.refine(
+  (items) => items.every((item) => item === '*' || (URL.canParse(item) && new URL(item).origin === item)),
+  'is not a list of origins such as https://app.example.com',
+);
+
+const redisUrls = list.refine(
+  (items) =>
+    items.every((item) => URL.canParse(item) && ['redis:', 'rediss:'].includes(new URL(item).protocol)),
+  'is not redis://…, rediss://… or a list of such addresses',
+);
+
+const schema = z
+  .object({
+    NODE_ENV: z.string().default('development'),
+    PORT: whole(0, 65_535).default(4_000),
+    HOST: z.string().default('localhost'),
+    DATABASE_URL: url(['postgres:', 'postgresql:']).optional(),
+    DATA_DIR: z.string().default('.data'),
+    REDIS_URL: redisUrls.optional(),
+    JWT_SECRET: z
+      .string()
+      .refine((secret) => Buffer.byteLength(secret) >= 32, 'is shorter than 32 bytes')
+      .optional(),
+    JWT_JWKS_URL: url(['http:', 'https:']).optional(),
+    JWT_ISSUER: z.string().optional(),
+    JWT_AUDIENCE: z.string().optional(),
+    CORS_ORIGINS: origins.optional(),
+    GRAPHIQL: z.enum(['0', '1'], 'is neither 0 nor 1').optional(),
+    JOURNAL_RETENTION: duration.default(parseDuration('7d')!),
+    MAX_CONNECTIONS_PER_USER: whole(1).default(20),
+    MAX_SUBSCRIPTIONS_PER_CONNECTION: whole(1).default(100),
+    CONNECTION_RATE_PER_IP: rate.default({ count: 60, perMs: 60_000 }),
+    TRUSTED_PROXIES: list.optional(),
+    SOCKET_MESSAGE_RATE: rate.default({ count: 300, perMs: 1_000 }),
+    OPERATION_RATE_PER_USER: rate.default({ count: 600, perMs: 60_000 }),
+    MESSAGE_RATE_PER_USER: rate.default({ count: 60, perMs: 10_000 }),
+    MAX_BODY_BYTES: whole(1).default(4_194_304),
+    MAX_MESSAGE_BYTES: whole(1).default(1_048_576),
+    SEND_BUFFER_BYTES: whole(1).default(1_048_576),
+    DRAIN_SECONDS: whole(0, 3_600).default(10),
+    PRESENCE_GRACE_SECONDS: whole(0, 3_600).default(10),
+    EVENT_TYPES: list.optional(),
+    METRICS_TOKEN: z.string().optional(),
+    LOG_LEVEL: z
+      .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'is not a level such as info')
+      .default('info'),
+  })
+  .transform((values) => {
+    const isProduction = values.NODE_ENV === 'production';
+    return {
+      isProduction,
+      port: values.PORT,
+      host: values.HOST,
+      databaseUrl: values.DATABASE_URL,
+      dataDirectory: values.DATA_DIR,
+      redisUrls: values.REDIS_URL,
+      tokens: {
+        secret: values.JWT_SECRET,
+        jwksUrl: values.JWT_JWKS_URL,
+        issuer: values.JWT_ISSUER,
+        audience: values.JWT_AUDIENCE,
+      },
+      corsOrigins: values.CORS_ORIGINS,
+      graphiql: values.GRAPHIQL ? values.GRAPHIQL === '1' : !isProduction,
+      journalRetentionMs: values.JOURNAL_RETENTION,
+      limits: {
+        connectionsPerUser: values.MAX_CONNECTIONS_PER_USER,
+        subscriptionsPerConnection: values.MAX_SUBSCRIPTIONS_PER_CONNECTION,
+        connectionRatePerIp: values.CONNECTION_RATE_PER_IP,
+        socketMessageRate: values.SOCKET_MESSAGE_RATE,
+        operationRatePerUser: values.OPERATION_RATE_PER_USER,
+        messageRatePerUser: values.MESSAGE_RATE_PER_USER,
+        bodyBytes: values.MAX_BODY_BYTES,
+        messageBytes: values.MAX_MESSAGE_BYTES,
+        sendBufferBytes: values.SEND_BUFFER_BYTES,
+      },
+      trustedProxies: values.TRUSTED_PROXIES,
+      drainSeconds: values.DRAIN_SECONDS,
+      presenceGraceSeconds: values.PRESENCE_GRACE_SECONDS,
+      eventTypes: values.EVENT_TYPES,
+      metricsToken: values.METRICS_TOKEN,
+      logLevel: values.LOG_LEVEL,
+    };
+  });

@@ -1,0 +1,57 @@
+import type { ExtractTablesWithRelations } from 'drizzle-orm';
+import type { PgDatabase, PgQueryResultHKT, PgTransaction } from 'drizzle-orm/pg-core';
+import type * as tables from './tables.ts';
+
+type Tables = typeof tables;
+type Relations = ExtractTablesWithRelations<Tables>;
+
+/** Either kind of PostgreSQL, a server's or the embedded one. */
+export interface Database {
+  readonly kind: 'postgres' | 'embedded';
+  /** Drizzle outside any transaction. */
+  readonly orm: PgDatabase<PgQueryResultHKT, Tables, Relations>;
+  transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result>;
+  /** One autocommitted statement. JSON columns come as text. */
+  query<Row>(statement: string, parameters?: readonly unknown[]): Promise<Row[]>;
+  /** The same on a connection of its own, so that it never waits behind others: for the relay. */
+  queryApart<Row>(statement: string, parameters?: readonly unknown[]): Promise<Row[]>;
+  close(): Promise<void>;
+}
+
+export type Transaction = PgTransaction<PgQueryResultHKT, Tables, Relations>;
+
+/** A transaction, or the database outside of one. */
+export type Queryable = Database['orm'] | Transaction;
+
+/** The SQLSTATE of whatever a driver or drizzle threw. */
+export function sqlState(error: unknown): string | undefined {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if ('code' in cause && typeof cause.code === 'string') return cause.code;
+  }
+  return undefined;
+}
+
+/** True when the database itself is away, not the statement wrong. */
+export function isAway(error: unknown): boolean {
+  const state = sqlState(error);
+  return state !== undefined && (away.has(state) || state.startsWith('08'));
+}
+
+const away = new Set([
+  'CONNECTION_CLOSED',
+  'CONNECTION_ENDED',
+  'CONNECTION_DESTROYED',
+  'CONNECT_TIMEOUT',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOENT',
+  'ENOTFOUND',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EAI_AGAIN',
+  // too_many_connections, admin_shutdown, crash_shutdown, cannot_connect_now
+  '53300',
+  '57P01',
+  '57P02',
+  '57P03',
+]);

@@ -1,0 +1,40 @@
+import { join } from 'node:path';
+import { PGlite, types } from '@electric-sql/pglite';
+import { drizzle } from 'drizzle-orm/pglite';
+import { lockDirectory } from '../lib/directory-lock.ts';
+import type { Database } from './database.ts';
+import * as tables from './tables.ts';
+
+/** The name that keeps nothing. */
+export const inMemory = 'memory:';
+
+/**
+ * PostgreSQL inside this process, for trying out and for tests: one connection, and safe against the end of
+ * the process but not against the loss of power. Nobody else may open the directory meanwhile.
+ */
+export async function openEmbedded(directory: string): Promise<Database> {
+  const lock = directory === inMemory ? null : await lockDirectory(directory);
+  const parsers = { [types.JSON]: asText, [types.JSONB]: asText };
+  const pglite = await PGlite.create(lock ? join(directory, 'postgres') : 'memory://', { parsers }).catch(
+    async (error) => {
+      await lock?.release();
+      throw error;
+    },
+  );
+  const orm = drizzle(pglite, { schema: tables });
+  const query = async <Row>(statement: string, parameters: readonly unknown[] = []) =>
+    (await pglite.query<Row>(statement, [...parameters])).rows;
+  return {
+    kind: 'embedded',
+    orm,
+    transaction: (work) => orm.transaction(work),
+    query,
+    queryApart: query,
+    close: async () => {
+      await pglite.close();
+      await lock?.release();
+    },
+  };
+}
+
+const asText = (text: string) => text;

@@ -1,0 +1,109 @@
+import type { JournalEvent } from '../realtime/event.ts';
+import type { Journal, Now, Page } from '../realtime/hub.ts';
+import type { Database } from './database.ts';
+
+/** Events that are committed and not yet relayed are remembered for a new subscription up to this many. */
+const pendingLimit = 10_000;
+
+/** An event's columns under the names of a {@link JournalEvent}; the table is `e`. */
+export const eventColumns = `e.position::float8 as position, e.topic, e.prev::float8 as prev, e.id::text as id, e.kind,
+  e.event_type as type, e.recipient_id as "recipientId", e.subject, e.erases, e.control, e.payload,
+  floor(extract(epoch from e.created_at) * 1000)::float8 as "writtenAt"`;
+
+export type EventRow = JournalEvent;
+
+/** Payloads come as text from the table, and as what they are out of a larger JSON. */
+export function toEvent(row: EventRow): JournalEvent {
+  return typeof row.payload === 'string' ? { ...row, payload: JSON.parse(row.payload) } : row;
+}
+
+/** The journal in PostgreSQL. Each read is one statement, so all of it is of one snapshot. */
+export function createJournal({ database, epoch }: { database: Database; epoch: string }): Journal {
+  return {
+    epoch,
+
+    async now(): Promise<Now> {
+      const [row] = await database.query<{ head: number; pending: string }>(
+        `select head::float8 as head, (select coalesce(json_agg(event_id), '[]') from (
+           select event_id from realtime_outbox limit ${pendingLimit}) waiting)::text as pending
+           from realtime_relay where part = 0`,
+      );
+      return { head: row!.head, pending: new Set(JSON.parse(row!.pending) as string[]) };
+    },
+
+    async read(topics: readonly string[], after: number, limit: number): Promise<Page> {
+      // Each topic is read that far, and all of them only up to where the shortest read ends.
+      const each = Math.ceil(limit / Math.sqrt(topics.length));
+      return toPage(await database.query<TopicRow>(readTopics, [topics, after, each]), after, each);
+    },
+
+    async stretch(after: number, limit: number): Promise<Page> {
+      const rows = await database.query<EventRow & { head: number }>(
+        `select (select head from realtime_relay where part = 0)::float8 as head, ${eventColumns}
+           from (select 1) one left join lateral (
+             select * from realtime_events where position > $1 order by position, topic limit $2) e on true
+          order by e.position, e.topic`,
+        [after, limit],
+      );
+      const events = rows.filter(({ position }) => position !== null).map(toEvent);
+      const isWhole = events.length < limit;
+      // A page may end within an event of several topics: what of it has been read comes again.
+      const upTo = isWhole ? rows[0]!.head : events.at(-1)!.position - 1;
+      return { events, upTo: Math.max(after, upTo), gap: false };
+    },
+  };
+}
+
+interface TopicRow extends EventRow {
+  /** The journal's. */
+  head: number;
+  topicHead: number;
+  asked: string;
+}
+
+/** What a later event has taken back is shown as that one left it, also while that one still waits. */
+const readTopics = `
+with erasing as materialized (select subject, payload from realtime_outbox where erases)
+select (select head from realtime_relay where part = 0)::float8 as head, asked, coalesce(h.head, 0)::float8 as "topicHead",
+       e.*
+  from unnest($1::text[]) asked
+       left join realtime_topics h on h.topic = asked
+       left join lateral (
+         select e.position::float8 as position, e.topic, e.prev::float8 as prev, e.id::text as id, e.kind,
+                e.event_type as type, e.recipient_id as "recipientId", e.subject, e.erases, e.control,
+                coalesce((select x.payload from realtime_events x
+                           where x.topic = e.topic and x.subject = e.subject and x.erases and x.position > e.position
+                           limit 1),
+                         (select x.payload from erasing x where x.subject = e.subject limit 1),
+                         e.payload)::text as payload,
+                floor(extract(epoch from e.created_at) * 1000)::float8 as "writtenAt"
+           from realtime_events e where e.topic = asked and e.position > $2 order by e.position limit $3) e on true
+ order by e.position, asked`;
+
+function toPage(rows: readonly TopicRow[], after: number, limit: number): Page {
+  let upTo = rows[0]!.head;
+  let gap = false;
+  for (const [first, ...rest] of byTopic(rows)) {
+    // The chain tells what is gone: the first event's `prev`, or the head of a topic that has none left.
+    if (first!.position === null) gap ||= first!.topicHead > after;
+    else gap ||= first!.prev > after;
+    // A topic that fills its page says nothing about what is behind it.
+    if (rest.length + 1 === limit) upTo = Math.min(upTo, rest.at(-1)?.position ?? first!.position);
+  }
+  const events = new Map<number, JournalEvent>();
+  for (const row of rows) {
+    if (row.position === null || row.position > upTo || events.has(row.position)) continue;
+    events.set(row.position, toEvent(row));
+  }
+  return { events: [...events.values()], upTo, gap };
+}
+
+function byTopic(rows: readonly TopicRow[]): Iterable<TopicRow[]> {
+  const groups = new Map<string, TopicRow[]>();
+  for (const row of rows) {
+    const group = groups.get(row.asked);
+    if (group) group.push(row);
+    else groups.set(row.asked, [row]);
+  }
+  return groups.values();
+}

@@ -1,0 +1,188 @@
+import type { JournalEvent } from '../realtime/event.ts';
+import type { Batch, Lease, Ledger } from '../realtime/relay.ts';
+import { type Database, isAway, sqlState } from './database.ts';
+import { type EventRow, eventColumns, toEvent } from './journal.ts';
+import type { Partitions } from './partitions.ts';
+
+const leaseInterval = "interval '5 s'";
+/** How often the outbox is looked through from its very beginning. */
+const fullScanMs = 5_000;
+const pageSize = 500;
+
+/** Outbox, journal and lease as the relay sees them. */
+export function createLedger({ database, partitions, epoch, node }: LedgerOptions): Ledger {
+  const low = new LowBound();
+
+  return {
+    epoch,
+
+    async take(): Promise<Lease | null> {
+      // Whose session with the database is gone is gone as well; an embedded database has no one else.
+      const [row] = await database.queryApart<Lease>(
+        `update realtime_relay set fence = fence + 1, holder = $1, holder_pid = pg_backend_pid(),
+                expires_at = clock_timestamp() + ${leaseInterval}
+          where part = 0 and ($2::boolean or holder is null or holder = $1 or expires_at < clock_timestamp()
+                or not exists (select from pg_stat_activity where pid = holder_pid))
+          returning fence::float8 as fence, head::float8 as head, published::float8 as published`,
+        [node, database.kind === 'embedded'],
+      );
+      return row ?? null;
+    },
+
+    async move(fence: number, published: number, limit: number): Promise<Batch | null> {
+      const parameters = [fence, published, low.next(), limit];
+      const [row] = await retryWithPartition(() => database.queryApart<MovedRow>(moveBatch, parameters));
+      if (!row || row.head === null) return null;
+      low.seen(row.last, row.xmin, row.xmax);
+      const events = (JSON.parse(row.events) as EventRow[]).map(toEvent);
+      return { head: row.head, moved: row.moved, events };
+    },
+
+    async waiting(): Promise<boolean> {
+      const rows = await database.queryApart(`select from realtime_outbox where id > $1 limit 1`, [low.id]);
+      return rows.length > 0;
+    },
+
+    async setAside(fence: number, error: unknown): Promise<void> {
+      await database.queryApart(
+        `with lease as (select from realtime_relay where part = 0 and fence = $1 for update),
+              moved as (delete from realtime_outbox using lease
+                         where id = (select min(id) from realtime_outbox) returning realtime_outbox.*)
+         insert into realtime_dead_letters (id, event_id, topics, recipient_types, recipient_ids, kind, event_type,
+                                            sender_id, subject, erases, control, payload, created_at, error)
+         select id, event_id, topics, recipient_types, recipient_ids, kind, event_type,
+                sender_id, subject, erases, control, payload, created_at, $2 from moved`,
+        [fence, error instanceof Error ? error.message : String(error)],
+      );
+    },
+
+    isFaultOfRow(error: unknown): boolean {
+      const state = sqlState(error);
+      // data_exception, integrity_constraint_violation, program_limit_exceeded
+      return !isAway(error) && state !== undefined && /^(22|23|54)/.test(state);
+    },
+
+    async between(from: number, to: number): Promise<readonly JournalEvent[]> {
+      const rows = await database.query<EventRow>(
+        `select ${eventColumns} from realtime_events e
+          where position > $1 and position <= least($2, (select max(position) from (
+            select position from realtime_events where position > $1 order by position limit ${pageSize}) page))
+          order by position, topic`,
+        [from, to],
+      );
+      return rows.map(toEvent);
+    },
+
+    async tend(): Promise<void> {
+      await partitions.ensure();
+      // Somebody may be reading what is to be dropped: it will be tried again.
+      await partitions.drop().catch((error) => {
+        if (sqlState(error) !== '55P03') throw error;
+      });
+    },
+
+    async release(fence: number): Promise<void> {
+      await database.queryApart(
+        `update realtime_relay set holder = null, expires_at = '-infinity' where part = 0 and fence = $1`,
+        [fence],
+      );
+    },
+  };
+
+  /** A partition may be missing after a long pause of the machine. */
+  async function retryWithPartition<Result>(statement: () => Promise<Result>): Promise<Result> {
+    try {
+      return await statement();
+    } catch (error) {
+      if (sqlState(error) !== '23514' || !String(error).includes('no partition')) throw error;
+      await partitions.ensure();
+      return statement();
+    }
+  }
+}
+
+interface LedgerOptions {
+  readonly database: Database;
+  readonly partitions: Partitions;
+  readonly epoch: string;
+  /** Names this process, once. */
+  readonly node: string;
+}
+
+interface MovedRow {
+  head: number | null;
+  moved: number;
+  last: number | null;
+  xmin: string;
+  xmax: string;
+  events: string;
+}
+
+/**
+ * One batch as one statement. The update of the lease row locks it until the commit, so a takeover waits for
+ * this batch or voids it; without a lease nothing is deleted and nothing inserted. `prev` chains each topic.
+ */
+const moveBatch = `
+with picked as materialized (select id from realtime_outbox where id > $3 order by id limit $4),
+lease as materialized (
+  update realtime_relay
+     set head = head + (select count(*) from picked), published = greatest(published, $2),
+         expires_at = clock_timestamp() + ${leaseInterval}
+   where part = 0 and fence = $1 returning head),
+moved as (delete from realtime_outbox o using picked p, lease l where o.id = p.id returning o.*),
+placed as (
+  select m.*, (select head from lease) - (select count(*) from picked) + row_number() over (order by m.id) as position
+    from moved m),
+rows as materialized (
+  select p.position, t.topic,
+         coalesce(lag(p.position) over (partition by t.topic order by p.position), h.head, 0) as prev,
+         row_number() over (partition by t.topic order by p.position desc) = 1 as last,
+         p.event_id as id, p.kind, p.event_type, p.sender_id, t.recipient_type, t.recipient_id,
+         p.subject, p.erases, p.control, p.payload, p.created_at
+    from placed p
+         cross join lateral unnest(p.topics, p.recipient_types, p.recipient_ids) t(topic, recipient_type, recipient_id)
+         left join realtime_topics h on h.topic = t.topic),
+inserted as (
+  insert into realtime_events (position, topic, prev, id, kind, event_type, channel, sender_id, recipient_type,
+                               recipient_id, subject, erases, control, payload, created_at)
+  select position, topic, prev, id, kind, event_type, case recipient_type when 'channel' then recipient_id end,
+         sender_id, recipient_type, recipient_id, subject, erases, control, payload, created_at
+    from rows order by position),
+heads as (
+  insert into realtime_topics (topic, head) select topic, position from rows where last
+  on conflict (topic) do update set head = excluded.head)
+select (select head from lease)::float8 as head,
+       (select count(*) from picked)::int as moved,
+       (select max(id) from picked)::float8 as last,
+       pg_snapshot_xmin(pg_current_snapshot())::text as xmin,
+       pg_snapshot_xmax(pg_current_snapshot())::text as xmax,
+       (select coalesce(json_agg(json_build_object(
+          'position', position, 'topic', topic, 'prev', prev, 'id', id, 'kind', kind, 'type', event_type,
+          'recipientId', recipient_id, 'subject', subject, 'erases', erases, 'control', control, 'payload', payload,
+          'writtenAt', floor(extract(epoch from created_at) * 1000)) order by position, topic), '[]') from rows)::text as events`;
+
+/**
+ * Below it the outbox is empty for good, so that a scan need not step over what has been deleted there. An id
+ * can still appear late while a transaction runs that was running when a higher one was moved. As a
+ * transaction takes its id a moment before it is seen as running, now and then all is looked through anyway.
+ */
+class LowBound {
+  id = 0;
+  #candidate: { id: number; xmax: bigint } | undefined;
+  #lookedThroughAt = 0;
+
+  next(): number {
+    const now = performance.now();
+    if (now - this.#lookedThroughAt < fullScanMs) return this.id;
+    this.#lookedThroughAt = now;
+    return 0;
+  }
+
+  seen(last: number | null, xmin: string, xmax: string): void {
+    if (this.#candidate && BigInt(xmin) >= this.#candidate.xmax) {
+      this.id = Math.max(this.id, this.#candidate.id);
+      this.#candidate = undefined;
+    }
+    if (last !== null) this.#candidate ??= { id: last, xmax: BigInt(xmax) };
+  }
+}

@@ -1,0 +1,261 @@
+import { and, asc, desc, eq, gt, inArray, lt, sql } from 'drizzle-orm';
+import { v7 as uuid } from 'uuid';
+import type { Database, Transaction } from '../db/database.ts';
+import { append } from '../db/outbox.ts';
+import { channels, messages } from '../db/tables.ts';
+import { badInput, forbidden, notFound } from '../errors.ts';
+import type { JournalEvent } from '../realtime/event.ts';
+import type { Positions } from '../realtime/position.ts';
+import { Source } from '../realtime/source.ts';
+import {
+  type AccessPayload,
+  type ChannelRow,
+  lockPlace,
+  type Place,
+  readablePlace,
+  standingOf,
+} from './channel.ts';
+import { demandJson, demandText, type Json } from './input.ts';
+import { isUuid, type Page, type PageArguments, pageRequest, toPage } from './page.ts';
+import { mayInChannel } from './policy.ts';
+import { furthest, type Resume } from './position.ts';
+import { toChannel } from './topics.ts';
+import { signedIn, type Viewer } from './viewer.ts';
+
+export type MessageRow = typeof messages.$inferSelect;
+
+export interface NewMessage {
+  readonly channel: string;
+  readonly body: string;
+  readonly data?: Json | null;
+  readonly replyToId?: string | null;
+  readonly clientId?: string | null;
+}
+
+const longestBody = 10_000;
+const longestClientId = 200;
+
+export type Messages = ReturnType<typeof createMessages>;
+
+export function createMessages({ database, positions, committed }: MessagesOptions) {
+  const { orm } = database;
+
+  /** A message is shown as of its event, so the event carries the row. */
+  async function announce(
+    tx: Transaction,
+    type: string,
+    channel: ChannelRow,
+    message: MessageRow,
+  ): Promise<void> {
+    await append(tx, {
+      kind: 'message',
+      type,
+      recipients: [toChannel(channel)],
+      senderId: message.senderId,
+      subject: `message:${message.id}`,
+      erases: type === 'message.deleted',
+      payload: message,
+    });
+  }
+
+  return {
+    /** Sending the same `clientId` again answers with the first message and creates nothing. */
+    async send(viewer: Viewer | null, input: NewMessage): Promise<MessageRow> {
+      const me = signedIn(viewer);
+      demandText('body', input.body, longestBody);
+      demandJson('data', input.data);
+      if (input.clientId != null) demandText('clientId', input.clientId, longestClientId);
+      const message = await database.transaction(async (tx) => {
+        const { channel } = await lockPlace(tx, me, input.channel, 'send');
+        if (input.replyToId != null) await demandMessageOf(tx, channel, input.replyToId);
+        const [inserted] = await tx
+          .insert(messages)
+          .values({
+            id: uuid(),
+            channelId: channel.id,
+            senderId: me.id,
+            body: input.body,
+            data: input.data ?? null,
+            clientId: input.clientId ?? null,
+            replyToId: input.replyToId ?? null,
+          })
+          .onConflictDoNothing({ target: [messages.channelId, messages.senderId, messages.clientId] })
+          .returning();
+        if (!inserted) return findByClientId(tx, channel, me.id, input.clientId!);
+        await announce(tx, 'message.sent', channel, inserted);
+        return inserted;
+      });
+      committed();
+      return message;
+    },
+
+    async edit(viewer: Viewer | null, id: string, body: string): Promise<MessageRow> {
+      const me = signedIn(viewer);
+      demandText('body', body, longestBody);
+      const message = await database.transaction(async (tx) => {
+        const { place, message } = await lockMessage(tx, me, id);
+        if (message.senderId !== me.id) throw forbidden('A message is edited by its sender.');
+        if (!mayInChannel(me, 'editOwnMessage', standingOf(place))) throw forbidden();
+        if (message.deletedAt) throw badInput('The message has been deleted.');
+        const change = { body, editedAt: sql`now()`, updatedAt: sql`now()` };
+        const [edited] = await tx.update(messages).set(change).where(eq(messages.id, id)).returning();
+        await announce(tx, 'message.edited', place.channel, edited!);
+        return edited!;
+      });
+      committed();
+      return message;
+    },
+
+    /** The row stays without its content; deleting again changes nothing. */
+    async remove(viewer: Viewer | null, id: string): Promise<MessageRow> {
+      const me = signedIn(viewer);
+      const message = await database.transaction(async (tx) => {
+        const { place, message } = await lockMessage(tx, me, id);
+        const isOwn = message.senderId === me.id;
+        const standing = standingOf(place);
+        const may =
+          mayInChannel(me, 'deleteAnyMessage', standing) ||
+          (isOwn && mayInChannel(me, 'deleteOwnMessage', standing));
+        if (!may) throw forbidden();
+        if (message.deletedAt) return message;
+        const change = { body: '', data: null, deletedAt: sql`now()`, updatedAt: sql`now()` };
+        const [deleted] = await tx.update(messages).set(change).where(eq(messages.id, id)).returning();
+        await announce(tx, 'message.deleted', place.channel, deleted!);
+        return deleted!;
+      });
+      committed();
+      return message;
+    },
+
+    async byIds(ids: readonly string[]): Promise<Map<string, MessageRow>> {
+      const rows = await orm
+        .select()
+        .from(messages)
+        .where(inArray(messages.id, [...ids]));
+      return new Map(rows.map((row) => [row.id, row]));
+    },
+
+    /** The messages of a channel that the viewer was let to, oldest first. */
+    async list(channel: ChannelRow, pageArguments: PageArguments): Promise<Page<MessageRow>> {
+      const request = pageRequest(pageArguments, isUuid);
+      const rows = await orm
+        .select()
+        .from(messages)
+        .where(
+          and(
+            eq(messages.channelId, channel.id),
+            request.after === null ? undefined : gt(messages.id, request.after),
+            request.before === null ? undefined : lt(messages.id, request.before),
+          ),
+        )
+        .orderBy(request.isBackward ? desc(messages.id) : asc(messages.id))
+        .limit(request.size + 1);
+      return toPage(rows, request, ({ id }) => id);
+    },
+
+    /** Each message of a channel when sent, edited or deleted. */
+    async follow(viewer: Viewer | null, name: string, resume: Resume): Promise<Source> {
+      const me = signedIn(viewer);
+      const after = furthest(positions, resume);
+      const authorisedAt = await database.query<{ at: number }>(
+        'select (extract(epoch from now()) * 1000)::float8 as at',
+      );
+      const place = await readablePlace(orm, me, name);
+      const topics = [toChannel(place.channel).topic];
+      return new Source({
+        after,
+        topics: async () => topics,
+        wants: ({ kind }) => kind === 'message',
+        revokes: (event) => endsReading(event, me, place, authorisedAt[0]!.at),
+      });
+    },
+  };
+}
+
+/** An event's payload as the row that it was. */
+export function messageOf(event: JournalEvent): MessageRow {
+  const row = event.payload as Record<keyof MessageRow, unknown>;
+  const instant = (value: unknown) => (value === null ? null : new Date(value as string));
+  return {
+    ...(row as MessageRow),
+    editedAt: instant(row.editedAt),
+    deletedAt: instant(row.deletedAt),
+    createdAt: instant(row.createdAt)!,
+    updatedAt: instant(row.updatedAt)!,
+  };
+}
+
+/**
+ * Whether an event ends the viewer's reading of a channel. A replay may meet the end of a membership that the
+ * viewer has long renewed: what counts is the one they read by, or one that began after they were let in.
+ */
+function endsReading(
+  event: JournalEvent,
+  viewer: Viewer,
+  { channel, member }: Place,
+  authorisedAt: number,
+): boolean {
+  if (event.kind !== 'access') return false;
+  const { channelId, userId, membershipId, joinedAt } = event.payload as AccessPayload;
+  if (channelId !== channel.id) return false;
+  if (event.type === 'channel.deleted') return true;
+  if (event.type !== 'member.left' || userId !== viewer.id) return false;
+  return membershipId === member?.id || joinedAt! > authorisedAt;
+}
+
+async function demandMessageOf(tx: Transaction, channel: ChannelRow, id: string): Promise<void> {
+  const [found] = isUuid(id)
+    ? await tx
+        .select({ id: messages.id })
+        .from(messages)
+        .where(and(eq(messages.id, id), eq(messages.channelId, channel.id)))
+    : [];
+  if (!found) throw notFound(`The message "${id}"`);
+}
+
+async function findByClientId(
+  tx: Transaction,
+  channel: ChannelRow,
+  senderId: string,
+  clientId: string,
+): Promise<MessageRow> {
+  const [message] = await tx
+    .select()
+    .from(messages)
+    .where(
+      and(
+        eq(messages.channelId, channel.id),
+        eq(messages.senderId, senderId),
+        eq(messages.clientId, clientId),
+      ),
+    );
+  return message!;
+}
+
+/** @throws NOT_FOUND when there is none that the viewer may read. */
+async function lockMessage(
+  tx: Transaction,
+  viewer: Viewer,
+  id: string,
+): Promise<{ place: Place; message: MessageRow }> {
+  const missing = notFound(`The message "${id}"`);
+  if (!isUuid(id)) throw missing;
+  const [found] = await tx
+    .select({ name: channels.name })
+    .from(messages)
+    .innerJoin(channels, eq(channels.id, messages.channelId))
+    .where(eq(messages.id, id));
+  if (!found) throw missing;
+  const place = await lockPlace(tx, viewer, found.name, 'read').catch(() => {
+    throw missing;
+  });
+  const [message] = await tx.select().from(messages).where(eq(messages.id, id)).for('update');
+  if (!message) throw missing;
+  return { place, message };
+}
+
+interface MessagesOptions {
+  readonly database: Database;
+  readonly positions: Positions;
+  committed(): void;
+}

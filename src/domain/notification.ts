@@ -1,0 +1,275 @@
+import { and, asc, count, desc, eq, gt, inArray, isNull, lt, or, sql } from 'drizzle-orm';
+import { v7 as uuid } from 'uuid';
+import type { Database, Transaction } from '../db/database.ts';
+import { append } from '../db/outbox.ts';
+import { notifications } from '../db/tables.ts';
+import { badInput, notFound, tooLarge } from '../errors.ts';
+import type { JournalEvent } from '../realtime/event.ts';
+import type { Positions } from '../realtime/position.ts';
+import { Source } from '../realtime/source.ts';
+import { demandJson, demandLength, demandText, type Json } from './input.ts';
+import { isUuid, type Page, type PageArguments, pageRequest, toPage } from './page.ts';
+import { demandStaff, isStaff } from './policy.ts';
+import { furthest, type Resume } from './position.ts';
+import { toUser } from './topics.ts';
+import { demandUsers } from './user.ts';
+import { signedIn, type Viewer } from './viewer.ts';
+
+export type NotificationRow = typeof notifications.$inferSelect;
+export type NotificationPriority = NotificationRow['priority'];
+
+export interface NotificationAction {
+  readonly label: string;
+  readonly url: string;
+}
+
+export interface NewNotification {
+  readonly userId: string;
+  readonly title: string;
+  readonly message: string;
+  readonly type?: string | null;
+  readonly category?: string | null;
+  readonly priority?: NotificationPriority | null;
+  readonly data?: Json | null;
+  readonly url?: string | null;
+  readonly actions?: readonly NotificationAction[] | null;
+  readonly actorId?: string | null;
+  readonly expiresAt?: Date | null;
+  readonly dedupeKey?: string | null;
+}
+
+export interface NotificationFilter {
+  readonly isRead?: boolean | null;
+  readonly types?: readonly string[] | null;
+  readonly categories?: readonly string[] | null;
+}
+
+const longestTitle = 200;
+const longestMessage = 10_000;
+const longestUrl = 2_048;
+const longestKey = 200;
+const mostActions = 10;
+const mostAtOnce = 1_000;
+const kindPattern = /^[a-z][a-z0-9_.-]{0,49}$/;
+
+export type Notifications = ReturnType<typeof createNotifications>;
+
+export function createNotifications({ database, positions, committed }: NotificationsOptions) {
+  const { orm } = database;
+
+  return {
+    /** All or none. A `dedupeKey` that the recipient has answers with the first notification. */
+    async send(viewer: Viewer | null, inputs: readonly NewNotification[]): Promise<NotificationRow[]> {
+      demandStaff(signedIn(viewer));
+      if (inputs.length < 1 || inputs.length > mostAtOnce) {
+        throw badInput(`Between 1 and ${mostAtOnce} notifications are sent at once.`);
+      }
+      for (const input of inputs) demandNotification(input);
+      const sent = await database.transaction(async (tx) => {
+        await demandUsers(
+          tx,
+          inputs.flatMap(({ userId, actorId }) => (actorId ? [userId, actorId] : [userId])),
+        );
+        const drafts = inputs.map(draftOf);
+        const inserted = await tx.insert(notifications).values(drafts).onConflictDoNothing().returning();
+        await append(tx, ...inserted.map(created));
+        const rows = new Map(inserted.map((row) => [row.id, row]));
+        const earlier = await findByKeys(
+          tx,
+          drafts.filter(({ id }) => !rows.has(id)),
+        );
+        return drafts.map((draft) => rows.get(draft.id) ?? earlier.get(keyOf(draft))!);
+      });
+      committed();
+      return sent;
+    },
+
+    async find(viewer: Viewer | null, id: string): Promise<NotificationRow | null> {
+      const me = signedIn(viewer);
+      if (!isUuid(id)) return null;
+      const [row] = await orm
+        .select()
+        .from(notifications)
+        .where(and(eq(notifications.id, id), eq(notifications.userId, me.id), isCurrent()));
+      return row ?? null;
+    },
+
+    /** The viewer's, newest first. */
+    async list(
+      viewer: Viewer | null,
+      filter: NotificationFilter,
+      pageArguments: PageArguments,
+    ): Promise<Page<NotificationRow>> {
+      const me = signedIn(viewer);
+      const request = pageRequest(pageArguments, isUuid);
+      const rows = await orm
+        .select()
+        .from(notifications)
+        .where(
+          and(
+            matching(me, filter),
+            request.after === null ? undefined : lt(notifications.id, request.after),
+            request.before === null ? undefined : gt(notifications.id, request.before),
+          ),
+        )
+        .orderBy(request.isBackward ? asc(notifications.id) : desc(notifications.id))
+        .limit(request.size + 1);
+      return toPage(rows, request, ({ id }) => id);
+    },
+
+    async count(viewer: Viewer | null, filter: NotificationFilter): Promise<number> {
+      const [row] = await orm
+        .select({ total: count() })
+        .from(notifications)
+        .where(matching(signedIn(viewer), filter));
+      return row!.total;
+    },
+
+    /** Marking again changes nothing. */
+    async markRead(viewer: Viewer | null, id: string, isRead: boolean): Promise<NotificationRow> {
+      const me = signedIn(viewer);
+      const missing = notFound(`The notification "${id}"`);
+      if (!isUuid(id)) throw missing;
+      const owned = and(eq(notifications.id, id), isStaff(me) ? undefined : eq(notifications.userId, me.id));
+      const [row] = await orm
+        .update(notifications)
+        .set({
+          isRead,
+          readAt: isRead ? sql`coalesce(${notifications.readAt}, now())` : null,
+          updatedAt: sql`case when ${notifications.isRead} = ${isRead} then ${notifications.updatedAt} else now() end`,
+        })
+        .where(owned)
+        .returning();
+      if (!row) throw missing;
+      return row;
+    },
+
+    /** Each notification for the viewer when it is sent. */
+    async follow(viewer: Viewer | null, filter: NotificationFilter, resume: Resume): Promise<Source> {
+      const me = signedIn(viewer);
+      const after = furthest(positions, resume);
+      const topics = [toUser(me.id).topic];
+      return new Source({
+        after,
+        topics: async () => topics,
+        wants: (event) => event.kind === 'notification' && isWanted(filter, event),
+      });
+    },
+  };
+}
+
+/** An event's payload as the row that it was. */
+export function notificationOf(event: JournalEvent): NotificationRow {
+  const row = event.payload as Record<keyof NotificationRow, unknown>;
+  const instant = (value: unknown) => (value === null ? null : new Date(value as string));
+  return {
+    ...(row as NotificationRow),
+    deliveredAt: instant(row.deliveredAt),
+    readAt: instant(row.readAt),
+    expiresAt: instant(row.expiresAt),
+    createdAt: instant(row.createdAt)!,
+    updatedAt: instant(row.updatedAt)!,
+  };
+}
+
+function isWanted({ types, categories }: NotificationFilter, { payload }: JournalEvent): boolean {
+  const { type, category } = payload as NotificationRow;
+  return (types?.includes(type) ?? true) && (categories?.includes(category) ?? true);
+}
+
+function matching(viewer: Viewer, { isRead, types, categories }: NotificationFilter) {
+  return and(
+    eq(notifications.userId, viewer.id),
+    isCurrent(),
+    isRead == null ? undefined : eq(notifications.isRead, isRead),
+    types ? inArray(notifications.type, [...types]) : undefined,
+    categories ? inArray(notifications.category, [...categories]) : undefined,
+  );
+}
+
+function isCurrent() {
+  return or(isNull(notifications.expiresAt), gt(notifications.expiresAt, sql`now()`));
+}
+
+type Draft = typeof notifications.$inferInsert;
+
+function draftOf(input: NewNotification): Draft {
+  return {
+    id: uuid(),
+    userId: input.userId,
+    title: input.title,
+    message: input.message,
+    type: input.type ?? 'info',
+    category: input.category ?? 'general',
+    priority: input.priority ?? 'NORMAL',
+    data: input.data ?? null,
+    url: input.url ?? null,
+    actions: input.actions ?? [],
+    actorId: input.actorId ?? null,
+    expiresAt: input.expiresAt ?? null,
+    dedupeKey: input.dedupeKey ?? null,
+  };
+}
+
+function created(notification: NotificationRow) {
+  return {
+    kind: 'notification',
+    type: 'notification',
+    recipients: [toUser(notification.userId)],
+    senderId: notification.actorId,
+    subject: `notification:${notification.id}`,
+    payload: notification,
+  };
+}
+
+const keyOf = ({ userId, dedupeKey }: { userId: string; dedupeKey?: string | null }) =>
+  JSON.stringify([userId, dedupeKey]);
+
+async function findByKeys(tx: Transaction, drafts: readonly Draft[]): Promise<Map<string, NotificationRow>> {
+  if (drafts.length === 0) return new Map();
+  const rows = await tx
+    .select()
+    .from(notifications)
+    .where(
+      or(
+        ...drafts.map(({ userId, dedupeKey }) =>
+          and(eq(notifications.userId, userId), eq(notifications.dedupeKey, dedupeKey!)),
+        ),
+      ),
+    );
+  return new Map(rows.map((row) => [keyOf(row), row]));
+}
+
+function demandNotification(input: NewNotification): void {
+  demandText('title', input.title, longestTitle);
+  demandText('message', input.message, longestMessage);
+  if (input.type != null) demandKind('type', input.type);
+  if (input.category != null) demandKind('category', input.category);
+  if (input.url != null) demandText('url', input.url, longestUrl);
+  if (input.dedupeKey != null) demandText('dedupeKey', input.dedupeKey, longestKey);
+  demandJson('data', input.data);
+  if (input.actions && input.actions.length > mostActions)
+    throw tooLarge(`\`actions\` are at most ${mostActions}.`);
+  for (const { label, url } of input.actions ?? []) {
+    demandText('label', label, longestTitle);
+    demandText('url', url, longestUrl);
+  }
+  for (const url of [input.url, ...(input.actions ?? []).map((action) => action.url)]) demandLink(url);
+}
+
+function demandKind(name: string, kind: string): void {
+  demandLength(name, kind, 1_000);
+  if (!kindPattern.test(kind))
+    throw badInput(`\`${name}\` has 1 to 50 of a-z, 0-9, "_", "." and "-", a letter first.`);
+}
+
+/** A path or a web address: what a client makes a link of must not run as a script. */
+function demandLink(url: string | null | undefined): void {
+  if (url != null && /^\s*(javascript|data|vbscript):/i.test(url)) throw badInput('`url` is not a link.');
+}
+
+interface NotificationsOptions {
+  readonly database: Database;
+  readonly positions: Positions;
+  committed(): void;
+}

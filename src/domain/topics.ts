@@ -1,0 +1,22 @@
+import { createHash } from 'node:crypto';
+import type { Recipient } from '../db/outbox.ts';
+
+/** Everyone signed in. */
+export const everyone: Recipient = { topic: 'everyone', type: 'all', id: null };
+
+export const toUser = (id: string): Recipient => ({ topic: bounded(`user:${id}`), type: 'user', id });
+
+/** By the channel's id and not by its name, which may come to name another channel. */
+export const toChannel = ({ id, name }: { id: string; name: string }): Recipient => ({
+  topic: `channel:${id}`,
+  type: 'channel',
+  id: name,
+});
+
+const longestTopic = 256;
+
+/** Topics are keys of indexes: a longer tail is hashed. */
+function bounded(topic: string): string {
+  if (Buffer.byteLength(topic) <= longestTopic) return topic;
+  return `${topic.slice(0, 40)}#${createHash('sha256').update(topic).digest('hex')}`;
+}

@@ -1,0 +1,91 @@
+import { eq, inArray, sql } from 'drizzle-orm';
+import type { Database, Queryable } from '../db/database.ts';
+import { users } from '../db/tables.ts';
+import { notFound } from '../errors.ts';
+import { demandLength, demandText, demandUserId } from './input.ts';
+import { demandStaff } from './policy.ts';
+import { signedIn, type Viewer } from './viewer.ts';
+
+export type UserRow = typeof users.$inferSelect;
+
+export interface NewUser {
+  readonly id: string;
+  readonly name: string;
+  readonly avatarUrl?: string | null;
+}
+
+/** What a token says of its user. */
+export interface Profile {
+  readonly id: string;
+  readonly name: string | undefined;
+  readonly avatarUrl: string | undefined;
+  readonly issuedAt: Date;
+}
+
+const longestName = 200;
+const longestUrl = 2_048;
+
+export type Users = ReturnType<typeof createUsers>;
+
+export function createUsers({ database }: { database: Database }) {
+  const { orm } = database;
+
+  return {
+    async find(viewer: Viewer | null, id: string): Promise<UserRow | null> {
+      signedIn(viewer);
+      const [row] = await orm.select().from(users).where(eq(users.id, id));
+      return row ?? null;
+    },
+
+    async byIds(ids: readonly string[]): Promise<Map<string, UserRow>> {
+      const rows = await orm
+        .select()
+        .from(users)
+        .where(inArray(users.id, [...ids]));
+      return new Map(rows.map((row) => [row.id, row]));
+    },
+
+    async upsert(viewer: Viewer | null, { id, name, avatarUrl }: NewUser): Promise<UserRow> {
+      demandStaff(signedIn(viewer));
+      demandUserId(id);
+      demandText('name', name, longestName);
+      if (avatarUrl) demandLength('avatarUrl', avatarUrl, longestUrl);
+      // An avatar that is left out stays as it is.
+      const written = { name, tokenIssuedAt: sql`now()`, ...(avatarUrl === undefined ? {} : { avatarUrl }) };
+      const [row] = await orm
+        .insert(users)
+        .values({ id, ...written })
+        .onConflictDoUpdate({ target: users.id, set: { ...written, updatedAt: sql`now()` } })
+        .returning();
+      return row!;
+    },
+
+    /** Makes the row of a token's user, or refreshes it from a token that is newer than what is known of them. */
+    async provision({ id, name, avatarUrl, issuedAt }: Profile): Promise<void> {
+      await orm
+        .insert(users)
+        .values({ id, name: name ?? id, avatarUrl: avatarUrl ?? null, tokenIssuedAt: issuedAt })
+        .onConflictDoUpdate({
+          target: users.id,
+          set: {
+            name: name ?? sql`${users.name}`,
+            avatarUrl: avatarUrl ?? sql`${users.avatarUrl}`,
+            tokenIssuedAt: issuedAt,
+            updatedAt: sql`now()`,
+          },
+          setWhere: sql`excluded.token_issued_at >= coalesce(${users.tokenIssuedAt}, '-infinity')
+            and (excluded.name <> ${users.name} or excluded.avatar_url is distinct from ${users.avatarUrl})`,
+        });
+    },
+  };
+}
+
+/** @throws NOT_FOUND */
+export async function demandUsers(queryable: Queryable, ids: readonly string[]): Promise<void> {
+  const wanted = [...new Set(ids)];
+  if (wanted.length === 0) return;
+  const rows = await queryable.select({ id: users.id }).from(users).where(inArray(users.id, wanted));
+  const known = new Set(rows.map(({ id }) => id));
+  const missing = wanted.find((id) => !known.has(id));
+  if (missing !== undefined) throw notFound(`The user "${missing}"`);
+}

@@ -1,0 +1,40 @@
+/** A fact in a topic, as the journal holds it. One event has one position, however many topics it is in. */
+export interface JournalEvent {
+  /** Its place in the journal: positive, growing, without meaning of its own. */
+  readonly position: number;
+  readonly topic: string;
+  /** The position of the topic's previous event, 0 for its first: what makes a hole visible. */
+  readonly prev: number;
+  /** UUIDv7, given when the event was written. */
+  readonly id: string;
+  /** Which family of subscriptions it is for, `message` for one. */
+  readonly kind: string;
+  readonly type: string;
+  /** Whom the topic stands for, by the name that clients know. */
+  readonly recipientId: string | null;
+  /** What the event is about, so that a later event can take its content back. */
+  readonly subject: string | null;
+  /** True when every earlier event about the same subject is to be shown with this one's payload. */
+  readonly erases: boolean;
+  /** True when the event changes who may read what; such events are looked at as soon as they arrive. */
+  readonly control: boolean;
+  /** JSON: the state as of the event. */
+  readonly payload: unknown;
+  /** When it was written, in milliseconds since 1970 by the database's clock. */
+  readonly writtenAt: number;
+}
+
+/** What the relay says after each batch, and every second: the stretch of the journal it has published. */
+export interface ControlMessage {
+  readonly epoch: string;
+  /** Everything at or below was published before this stretch. */
+  readonly from: number;
+  readonly to: number;
+  /** The last position of each topic in the stretch. */
+  readonly topics: Readonly<Record<string, number>>;
+}
+
+/** `earlier` as it is to be shown once `later` has taken its content back. */
+export function erased(earlier: JournalEvent, later: JournalEvent): JournalEvent {
+  return { ...earlier, payload: later.payload };
+}

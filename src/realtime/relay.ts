@@ -1,0 +1,208 @@
+import { type Bus, controlTopic } from './bus.ts';
+import type { JournalEvent } from './event.ts';
+import type { Meter } from './meter.ts';
+
+/** Where events wait, and how they get their positions. All of it is the database's. */
+export interface Ledger {
+  readonly epoch: string;
+  /** Takes the lease if it is free: every earlier holder's fence is void from then on. */
+  take(): Promise<Lease | null>;
+  /**
+   * Moves one batch from outbox to journal, in one autocommitted statement that also renews the lease.
+   * Null: the fence is void, nothing was moved.
+   */
+  move(fence: number, published: number, limit: number): Promise<Batch | null>;
+  /** Is anything waiting? Cheaper than an empty batch. */
+  waiting(): Promise<boolean>;
+  /** Puts the first waiting row, which no batch can move, out of the way with its error. */
+  setAside(fence: number, error: unknown): Promise<void>;
+  /** True when the statement certainly did not commit, because of a row in it. */
+  isFaultOfRow(error: unknown): boolean;
+  /** The events of (from, to]. */
+  between(from: number, to: number): Promise<readonly JournalEvent[]>;
+  /** Makes partitions ahead and drops those past retention. */
+  tend(fence: number): Promise<void>;
+  release(fence: number): Promise<void>;
+}
+
+export interface Lease {
+  readonly fence: number;
+  readonly head: number;
+  /** What the last holder is known to have told the bus. */
+  readonly published: number;
+}
+
+export interface Batch {
+  readonly head: number;
+  /** How many outbox rows were moved. */
+  readonly moved: number;
+  /** In the order of their positions: one per event and topic. */
+  readonly events: readonly JournalEvent[];
+}
+
+const batchSize = 1_000;
+/** The lease is renewed, and the control topic told that all is well, at least this often. */
+const heartbeatMs = 1_000;
+/** Who does not hold the lease asks for it this often. */
+const standbyMs = 500;
+const tendMs = 10_000;
+
+/**
+ * Moves committed events from outbox to journal and tells the bus. One node at a time does.
+ *
+ *   standby ── took the lease ──► republish (published, head] ──► move · publish · move · publish …
+ *      ▲                                                                 │
+ *      └──────────── fence is void, or the end of a batch is unknown ────┘
+ *
+ * A fence that is void moves nothing, so two who both believe to hold the lease do no harm; and publishing
+ * late or twice does none, because hubs drop what they have.
+ */
+export class Relay {
+  readonly #ledger: Ledger;
+  readonly #bus: Bus;
+  readonly #meter: Meter;
+  readonly #failed: (error: unknown) => void;
+  readonly #pollMs: number;
+  #lease: Lease | null = null;
+  #published = 0;
+  #limit = batchSize;
+  #movedAt = 0;
+  #tendedAt = 0;
+  #stopped = false;
+  #running: Promise<void> | undefined;
+  #poke: (() => void) | undefined;
+  #poked = false;
+
+  /** `pollMs`: how often to look for what other programs wrote. */
+  constructor({ ledger, bus, meter, failed, pollMs }: RelayOptions) {
+    this.#ledger = ledger;
+    this.#bus = bus;
+    this.#meter = meter;
+    this.#failed = failed;
+    this.#pollMs = pollMs;
+  }
+
+  get isLeading(): boolean {
+    return this.#lease !== null;
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  /** Something was committed to the outbox by this process. */
+  wake(): void {
+    this.#poked = true;
+    this.#poke?.();
+  }
+
+  async close(): Promise<void> {
+    this.#stopped = true;
+    this.wake();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        if (this.#lease === null) await this.#takeOver();
+        if (this.#lease === null) await this.#rest(standbyMs);
+        else if (await this.#hasWork()) await this.#step(this.#lease);
+        else await this.#rest(this.#pollMs);
+      } catch (error) {
+        // How a batch ended is not known: only a lease taken anew may go on.
+        this.#lease = null;
+        this.#failed(error);
+        await this.#rest(standbyMs);
+      }
+    }
+    if (this.#lease) await this.#ledger.release(this.#lease.fence).catch(this.#failed);
+  }
+
+  async #takeOver(): Promise<void> {
+    const lease = await this.#ledger.take();
+    if (lease === null) return;
+    for (let from = lease.published; from < lease.head; ) {
+      const events = await this.#ledger.between(from, lease.head);
+      this.#publish(from, events.at(-1)?.position ?? lease.head, events);
+      from = events.at(-1)?.position ?? lease.head;
+    }
+    this.#published = lease.head;
+    this.#movedAt = this.#tendedAt = Number.NEGATIVE_INFINITY;
+    this.#lease = lease;
+  }
+
+  async #hasWork(): Promise<boolean> {
+    const poked = this.#poked;
+    this.#poked = false;
+    return poked || performance.now() - this.#movedAt > heartbeatMs || (await this.#ledger.waiting());
+  }
+
+  async #step({ fence }: Lease): Promise<void> {
+    if (performance.now() - this.#tendedAt > tendMs) {
+      await this.#ledger.tend(fence);
+      this.#tendedAt = performance.now();
+    }
+    const batch = await this.#move(fence);
+    if (batch === undefined) return;
+    if (batch === null) {
+      this.#lease = null;
+      return;
+    }
+    this.#movedAt = performance.now();
+    this.#publish(this.#published, batch.head, batch.events);
+    this.#published = batch.head;
+    if (batch.moved === this.#limit) this.wake();
+    this.#limit = Math.min(batchSize, this.#limit * 2);
+  }
+
+  /** Undefined: nothing was moved because of a row. Halving finds it, and alone it is set aside. */
+  async #move(fence: number): Promise<Batch | null | undefined> {
+    try {
+      return await this.#ledger.move(fence, this.#published, this.#limit);
+    } catch (error) {
+      if (!this.#ledger.isFaultOfRow(error)) throw error;
+      if (this.#limit === 1) {
+        await this.#ledger.setAside(fence, error);
+        this.#meter.setAside();
+        this.#failed(error);
+      }
+      this.#limit = Math.max(1, Math.floor(this.#limit / 2));
+      this.wake();
+      return undefined;
+    }
+  }
+
+  #publish(from: number, to: number, events: readonly JournalEvent[]): void {
+    const topics: Record<string, number> = {};
+    for (const event of events) {
+      this.#bus.publish(event.topic, event);
+      this.#meter.published(event.kind);
+      topics[event.topic] = event.position;
+    }
+    this.#bus.publish(controlTopic, { epoch: this.#ledger.epoch, from, to, topics });
+  }
+
+  /** Until the time is over or somebody pokes. */
+  #rest(forMs: number): Promise<void> {
+    if (this.#poked) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(done, forMs);
+      this.#poke = done;
+      const self = this;
+      function done() {
+        clearTimeout(timer);
+        self.#poke = undefined;
+        resolve();
+      }
+    });
+  }
+}
+
+interface RelayOptions {
+  readonly ledger: Ledger;
+  readonly bus: Bus;
+  readonly meter: Meter;
+  failed(error: unknown): void;
+  readonly pollMs: number;
+}

@@ -1,0 +1,31 @@
+import type { JournalEvent } from './event.ts';
+
+/** What a subscription follows: said by the domain, followed by a subscriber. */
+export interface SourceOptions {
+  /** Continue behind this position; null: from now on. */
+  readonly after: number | null;
+  /** The topics as they stand for the viewer at a position. Asked at the start and after each turn. */
+  topics(position: number): Promise<readonly string[]>;
+  /** Is it delivered? Events of a topic that are for other subscriptions are not. */
+  wants(event: JournalEvent): boolean;
+  /** Does it take the viewer's right away? Then the subscription ends, and nothing later is delivered. */
+  revokes?(event: JournalEvent): boolean;
+  /** Does it change the topics? */
+  turns?(event: JournalEvent): boolean;
+}
+
+/**
+ * The answer of a `subscribe` resolver. It has the shape of an async iterable since graphql-js asks for one,
+ * but it is never iterated: the transport hands it to a group.
+ */
+export class Source {
+  readonly options: SourceOptions;
+
+  constructor(options: SourceOptions) {
+    this.options = options;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<never> {
+    throw new Error('A source is followed by a subscriber, not iterated.');
+  }
+}

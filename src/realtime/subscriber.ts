@@ -1,0 +1,229 @@
+import type { JournalEvent } from './event.ts';
+import type { Group, Rendered } from './group.ts';
+import type { Page } from './hub.ts';
+import type { SourceOptions } from './source.ts';
+
+/** Where one subscription's payloads go: one operation of one connection. */
+export interface Sink {
+  write(rendered: Rendered): void;
+  /** True when so much waits in the connection that no more should be given to it. */
+  readonly isFull: boolean;
+  /** Resolves when the connection has room again, or is closed. */
+  drained(): Promise<void>;
+  /** The server ends the subscription. */
+  end(reason: EndReason): void;
+}
+
+export type EndReason = 'revoked' | 'expired';
+
+/** While the journal cannot be read it is tried again this often. */
+const retryMs = 250;
+
+/**
+ *                 ┌─────────────── slow · behind · turn ───────────────┐
+ *                 ▼                                                    │
+ *   start ─► catching up ── stands where the live ones stand ──────► live
+ *                 │                                                    │
+ *                 └──────────► closed ◄── left · revoked · expired ────┘
+ *
+ * Catching up it pulls, from the feed or from the journal, at its connection's pace. Live the group pushes.
+ * A resume, a full connection, a hole in the topic and an interrupted bus are one case: catching up.
+ */
+export class Subscriber {
+  readonly source: SourceOptions;
+  /** It has been sent everything of its topics at or below. */
+  position = 0;
+  topics: readonly string[] = [];
+  /** Where it began. */
+  startedAt = 0;
+  #group: Group;
+  #sink: Sink;
+  #closed: () => void;
+  #state: 'new' | 'catching up' | 'live' | 'closed' = 'new';
+  #wake: (() => void) | undefined;
+  /** The topics have to be asked for anew. */
+  #hasTurned = false;
+  /** Events that were committed before a subscription that starts now, and relayed after. */
+  #past: ReadonlySet<string> = new Set();
+
+  constructor({ source, group, sink, closed }: SubscriberOptions) {
+    this.source = source;
+    this.#group = group;
+    this.#sink = sink;
+    this.#closed = closed;
+    group.add(this);
+  }
+
+  /** As `position`, and beyond it what is known to have held nothing for it. */
+  get reached(): number {
+    return this.#state === 'live' ? this.#group.reached : this.position;
+  }
+
+  get isFull(): boolean {
+    return this.#sink.isFull;
+  }
+
+  /**
+   * Resolves once the subscription is accepted: what is committed from then on will reach it.
+   * Answers false when its position lies beyond the journal's end, which this journal never gave out.
+   */
+  async start(): Promise<boolean> {
+    const { head, pending } = await this.#group.hub.now();
+    const { after } = this.source;
+    if (after !== null && after > head) return false;
+    this.position = this.startedAt = after ?? head;
+    if (after === null) this.#past = pending;
+    const topics = await this.source.topics(this.position);
+    if (this.#state === 'closed') return true;
+    this.#follow(topics);
+    this.catchUp(after === null ? 'start' : 'resume');
+    return true;
+  }
+
+  close(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#group.hub.detach(this.topics, this.#group);
+    this.#group.remove(this);
+    this.wake();
+    this.#closed();
+  }
+
+  /** Looks at an event that changes rights before its turn has come. */
+  heed(event: JournalEvent): void {
+    if (event.position <= this.position) return;
+    if (this.source.revokes?.(event)) this.#end('revoked');
+    else if (this.#state === 'catching up' && this.source.turns?.(event)) this.#hasTurned = true;
+  }
+
+  /** Sends one event, null when it is not wanted, and stands behind it. True when something was written. */
+  send(event: JournalEvent, rendered: Rendered | null): boolean {
+    if (this.#state === 'closed') return false;
+    this.position = event.position;
+    if (this.source.revokes?.(event)) this.#end('revoked');
+    else if (rendered && !this.#past.has(event.id)) {
+      this.#sink.write(rendered);
+      return true;
+    }
+    return false;
+  }
+
+  catchUp(reason: string): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'catching up';
+    this.#group.meter.caughtUp(reason);
+    void this.#pull(reason);
+  }
+
+  /** Something has happened that a waiting subscriber may go on with. */
+  wake(): void {
+    this.#wake?.();
+  }
+
+  async #pull(reason: string): Promise<void> {
+    this.#hasTurned ||= reason === 'turn';
+    let resuming = reason === 'resume';
+    while (this.#state === 'catching up') {
+      if (this.#hasTurned) await this.#turn();
+      if (this.#sink.isFull) {
+        await this.#sink.drained();
+        continue;
+      }
+      const page = this.#fromFeed() ?? (await this.#fromJournal());
+      if (page === null) continue;
+      if (resuming) this.#group.meter.resumed(page.gap ? 'expired' : 'continued');
+      resuming = false;
+      if (page.gap) return this.#end('expired');
+      if (page.events.length > 0) await this.#sendPage(page);
+      else if (page.upTo > this.position) this.position = page.upTo;
+      else if (this.#goLive()) return;
+      else await this.#news();
+    }
+  }
+
+  #fromFeed(): Page | null {
+    const events = this.#group.hub.after(this.topics, this.position);
+    return events && { events, upTo: this.position, gap: false };
+  }
+
+  /** Null when there is nothing to do with the answer. */
+  async #fromJournal(): Promise<Page | null> {
+    try {
+      const page = await this.#group.hub.read(this.topics, this.position);
+      return this.#state === 'catching up' ? page : null;
+    } catch {
+      // The database is away: a subscription outlives that.
+      await new Promise((resolve) => setTimeout(resolve, retryMs));
+      return null;
+    }
+  }
+
+  async #sendPage({ events, upTo }: Page): Promise<void> {
+    for (const event of events) {
+      const rendering = this.source.wants(event) ? this.#group.render(event) : null;
+      const rendered = rendering instanceof Promise ? await rendering : rendering;
+      if (this.#state !== 'catching up') return;
+      if (this.send(event, rendered)) this.#group.meter.delivered(1, (Date.now() - event.writtenAt) / 1_000);
+      this.#hasTurned ||= this.source.turns?.(event) ?? false;
+      if (this.#hasTurned || this.#sink.isFull) return;
+    }
+    this.position = Math.max(this.position, upTo);
+    // Between pages others have their turn.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** The topics have changed at this position. */
+  async #turn(): Promise<void> {
+    while (this.#state === 'catching up') {
+      try {
+        this.#hasTurned = false;
+        const topics = await this.source.topics(this.position);
+        if (this.#state === 'catching up') this.#follow(topics);
+        return;
+      } catch {
+        this.#hasTurned = true;
+        await new Promise((resolve) => setTimeout(resolve, retryMs));
+      }
+    }
+  }
+
+  #follow(topics: readonly string[]): void {
+    const { hub } = this.#group;
+    hub.attach(topics, this.#group);
+    hub.detach(this.topics, this.#group);
+    this.topics = topics;
+  }
+
+  /** Only where the node knows everything up to here: else something at or below could still arrive. */
+  #goLive(): boolean {
+    const { hub } = this.#group;
+    if (this.position > hub.watermark) hub.awaitWatermark(this.#group);
+    else if (this.#group.admit(this)) {
+      this.#state = 'live';
+      return true;
+    }
+    return false;
+  }
+
+  #news(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = () => {
+        this.#wake = undefined;
+        resolve();
+      };
+    });
+  }
+
+  #end(reason: EndReason): void {
+    this.close();
+    this.#sink.end(reason);
+  }
+}
+
+interface SubscriberOptions {
+  readonly source: SourceOptions;
+  readonly group: Group;
+  readonly sink: Sink;
+  /** Called once, when it is over for whatever reason. */
+  closed(): void;
+}

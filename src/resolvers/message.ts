@@ -1,0 +1,40 @@
+import type { Context } from '../context.ts';
+import type { ChannelRow } from '../domain/channel.ts';
+import { type MessageRow, messageOf, type NewMessage } from '../domain/message.ts';
+import type { PageArguments } from '../domain/page.ts';
+import type { JournalEvent } from '../realtime/event.ts';
+
+export const messages = (channel: ChannelRow, page: PageArguments, { messages }: Context) =>
+  messages.list(channel, page);
+
+export const messageChannel = ({ channelId }: MessageRow, _args: unknown, { load }: Context) =>
+  load.channel.load(channelId);
+
+export const messageSender = ({ senderId }: MessageRow, _args: unknown, { load }: Context) =>
+  load.user.load(senderId);
+
+export const replyTo = ({ replyToId }: MessageRow, _args: unknown, { load }: Context) =>
+  replyToId === null ? null : load.message.load(replyToId);
+
+export const sendMessage = (
+  _root: unknown,
+  { input }: { input: NewMessage },
+  { messages, viewer }: Context,
+) => messages.send(viewer, input);
+
+export const editMessage = (
+  _root: unknown,
+  { id, body }: { id: string; body: string },
+  { messages, viewer }: Context,
+) => messages.edit(viewer, id, body);
+
+export const deleteMessage = (_root: unknown, { id }: { id: string }, { messages, viewer }: Context) =>
+  messages.remove(viewer, id);
+
+export const channelMessage = (
+  _root: unknown,
+  { channel, after }: { channel: string; after?: string | null },
+  { messages, viewer, resume }: Context,
+) => messages.follow(viewer, channel, [after, ...resume]);
+
+export const toMessage = (event: JournalEvent) => messageOf(event);

@@ -1,0 +1,14 @@
+import type { Context } from '../context.ts';
+import type { NewUser } from '../domain/user.ts';
+import { signedIn, type Viewer } from '../domain/viewer.ts';
+
+export const viewer = (_root: unknown, _args: unknown, context: Context) => signedIn(context.viewer);
+
+export const viewerUser = async ({ id }: Viewer, _args: unknown, { load }: Context) =>
+  (await load.user.load(id))!;
+
+export const user = (_root: unknown, { id }: { id: string }, { users, viewer }: Context) =>
+  users.find(viewer, id);
+
+export const upsertUser = (_root: unknown, input: NewUser, { users, viewer }: Context) =>
+  users.upsert(viewer, input);

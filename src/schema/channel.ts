@@ -1,0 +1,188 @@
+import type { ChannelRow, MemberRow, NewChannel } from '../domain/channel.ts';
+import type { Page } from '../domain/page.ts';
+import {
+  addChannelMember,
+  channel,
+  channels,
+  createChannel,
+  deleteChannel,
+  joinChannel,
+  leaveChannel,
+  memberCount,
+  members,
+  memberUser,
+  removeChannelMember,
+  setChannelMemberRole,
+  viewerRole,
+} from '../resolvers/channel.ts';
+import { messages } from '../resolvers/message.ts';
+import { builder } from './builder.ts';
+import { Entity } from './entity.ts';
+import { MessageConnection } from './message.ts';
+import { type Edge, edgesOf, infoOf, PageInfo } from './page.ts';
+import { User } from './user.ts';
+
+export const ChannelKind = builder.enumType('ChannelKind', {
+  values: {
+    PUBLIC: { description: 'Every signed-in user may read and join.' },
+    PRIVATE: { description: 'Members only; others cannot learn that it exists.' },
+    DIRECT: { description: 'A fixed set of people; one channel for one set.' },
+  },
+});
+
+export const ChannelRole = builder.enumType('ChannelRole', {
+  values: { OWNER: {}, MODERATOR: {}, MEMBER: {}, READER: { description: 'May read, not post.' } },
+});
+
+export const Channel = builder.objectRef<ChannelRow>('Channel');
+export const ChannelMember = builder.objectRef<MemberRow>('ChannelMember');
+const ChannelMemberEdge = builder.objectRef<Edge<MemberRow>>('ChannelMemberEdge');
+const ChannelMemberConnection = builder.objectRef<Page<MemberRow>>('ChannelMemberConnection');
+const ChannelEdge = builder.objectRef<Edge<ChannelRow>>('ChannelEdge');
+const ChannelConnection = builder.objectRef<Page<ChannelRow>>('ChannelConnection');
+
+Channel.implement({
+  interfaces: [Entity],
+  isTypeOf: (value) => typeof value === 'object' && value !== null && 'kind' in value,
+  fields: (t) => ({
+    id: t.exposeID('name', { description: "The channel's name." }),
+    name: t.exposeString('name', { description: '/^[a-z0-9][a-z0-9_.:-]{0,99}$/' }),
+    kind: t.expose('kind', { type: ChannelKind }),
+    title: t.exposeString('title', { nullable: true }),
+    members: t.field({
+      type: ChannelMemberConnection,
+      args: { first: t.arg.int(), after: t.arg.string() },
+      resolve: members,
+    }),
+    memberCount: t.int({ resolve: memberCount }),
+    viewerRole: t.field({
+      description: 'Null for someone who is not a member.',
+      type: ChannelRole,
+      nullable: true,
+      resolve: viewerRole,
+    }),
+    messages: t.field({
+      type: MessageConnection,
+      args: { first: t.arg.int(), after: t.arg.string(), last: t.arg.int(), before: t.arg.string() },
+      resolve: messages,
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime' }),
+  }),
+});
+
+ChannelMember.implement({
+  fields: (t) => ({
+    id: t.exposeID('id'),
+    user: t.field({ type: User, resolve: memberUser }),
+    role: t.expose('role', { type: ChannelRole }),
+    joinedAt: t.expose('joinedAt', { type: 'DateTime' }),
+  }),
+});
+
+ChannelMemberEdge.implement({
+  fields: (t) => ({ node: t.expose('node', { type: ChannelMember }), cursor: t.exposeString('cursor') }),
+});
+
+ChannelMemberConnection.implement({
+  fields: (t) => ({
+    edges: t.field({ type: [ChannelMemberEdge], resolve: edgesOf }),
+    pageInfo: t.field({ type: PageInfo, resolve: infoOf }),
+  }),
+});
+
+ChannelEdge.implement({
+  fields: (t) => ({ node: t.expose('node', { type: Channel }), cursor: t.exposeString('cursor') }),
+});
+
+ChannelConnection.implement({
+  fields: (t) => ({
+    edges: t.field({ type: [ChannelEdge], resolve: edgesOf }),
+    pageInfo: t.field({ type: PageInfo, resolve: infoOf }),
+  }),
+});
+
+const CreateChannelInput = builder.inputRef<NewChannel>('CreateChannelInput').implement({
+  fields: (t) => ({
+    name: t.string({ required: true }),
+    kind: t.field({ type: ChannelKind }),
+    title: t.string(),
+    memberIds: t.idList(),
+  }),
+});
+
+builder.queryField('channels', (t) =>
+  t.field({
+    description: "The viewer's channels and the public ones.",
+    type: ChannelConnection,
+    args: { first: t.arg.int(), after: t.arg.string() },
+    resolve: channels,
+  }),
+);
+
+builder.queryField('channel', (t) =>
+  t.field({
+    description: 'Null when there is none that the viewer may read.',
+    type: Channel,
+    nullable: true,
+    args: { name: t.arg.string({ required: true }) },
+    resolve: channel,
+  }),
+);
+
+builder.mutationField('createChannel', (t) =>
+  t.field({
+    type: Channel,
+    args: { input: t.arg({ type: CreateChannelInput, required: true }) },
+    resolve: createChannel,
+  }),
+);
+
+builder.mutationField('joinChannel', (t) =>
+  t.field({ type: Channel, args: { name: t.arg.string({ required: true }) }, resolve: joinChannel }),
+);
+
+builder.mutationField('leaveChannel', (t) =>
+  t.field({
+    type: Channel,
+    nullable: true,
+    args: { name: t.arg.string({ required: true }) },
+    resolve: leaveChannel,
+  }),
+);
+
+builder.mutationField('addChannelMember', (t) =>
+  t.field({
+    type: Channel,
+    args: {
+      channel: t.arg.string({ required: true }),
+      userId: t.arg.id({ required: true }),
+      role: t.arg({ type: ChannelRole }),
+    },
+    resolve: addChannelMember,
+  }),
+);
+
+builder.mutationField('removeChannelMember', (t) =>
+  t.field({
+    description: "Ends that member's live subscriptions to the channel on every node.",
+    type: Channel,
+    args: { channel: t.arg.string({ required: true }), userId: t.arg.id({ required: true }) },
+    resolve: removeChannelMember,
+  }),
+);
+
+builder.mutationField('setChannelMemberRole', (t) =>
+  t.field({
+    type: Channel,
+    args: {
+      channel: t.arg.string({ required: true }),
+      userId: t.arg.id({ required: true }),
+      role: t.arg({ type: ChannelRole, required: true }),
+    },
+    resolve: setChannelMemberRole,
+  }),
+);
+
+builder.mutationField('deleteChannel', (t) =>
+  t.id({ args: { name: t.arg.string({ required: true }) }, resolve: deleteChannel }),
+);

@@ -1,0 +1,10 @@
+import { builder } from './builder.ts';
+import './scalars.ts';
+import './position.ts';
+import './user.ts';
+import './channel.ts';
+import './message.ts';
+import './notification.ts';
+import './event.ts';
+
+export const schema = builder.toSchema();

@@ -1,0 +1,48 @@
+import type { UserRow } from '../domain/user.ts';
+import type { Viewer as ViewerShape } from '../domain/viewer.ts';
+import { upsertUser, user, viewer, viewerUser } from '../resolvers/user.ts';
+import { builder } from './builder.ts';
+import { Entity } from './entity.ts';
+
+export const User = builder.objectRef<UserRow>('User');
+
+User.implement({
+  interfaces: [Entity],
+  isTypeOf: (value) => typeof value === 'object' && value !== null && 'avatarUrl' in value,
+  fields: (t) => ({
+    id: t.exposeID('id', { description: "The `sub` claim of the user's token." }),
+    name: t.exposeString('name'),
+    avatarUrl: t.exposeString('avatarUrl', { nullable: true }),
+    createdAt: t.expose('createdAt', { type: 'DateTime' }),
+  }),
+});
+
+export const Viewer = builder.objectRef<ViewerShape>('Viewer');
+
+Viewer.implement({
+  description: 'Who is asking.',
+  fields: (t) => ({
+    id: t.exposeID('id', { description: "The user's id." }),
+    user: t.field({ type: User, resolve: viewerUser }),
+    roles: t.stringList({ resolve: ({ roles }) => [...roles] }),
+  }),
+});
+
+builder.queryField('viewer', (t) => t.field({ type: Viewer, resolve: viewer }));
+
+builder.queryField('user', (t) =>
+  t.field({ type: User, nullable: true, args: { id: t.arg.id({ required: true }) }, resolve: user }),
+);
+
+builder.mutationField('upsertUser', (t) =>
+  t.field({
+    description: 'service, admin',
+    type: User,
+    args: {
+      id: t.arg.id({ required: true }),
+      name: t.arg.string({ required: true }),
+      avatarUrl: t.arg.string(),
+    },
+    resolve: upsertUser,
+  }),
+);

@@ -1,0 +1,214 @@
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { createAuthenticate } from './auth/authenticate.ts';
+import { secretInDatabase, secretInDirectory } from './auth/secret.ts';
+import { createTokens } from './auth/tokens.ts';
+import type { Config } from './config.ts';
+import type { Domain } from './context.ts';
+import type { Database } from './db/database.ts';
+import { inMemory, openEmbedded } from './db/embedded.ts';
+import { settleEpochs } from './db/epochs.ts';
+import { createJournal } from './db/journal.ts';
+import { createLedger } from './db/ledger.ts';
+import { migrate } from './db/migrate.ts';
+import { Partitions } from './db/partitions.ts';
+import { openPostgres } from './db/postgres.ts';
+import { createChannels } from './domain/channel.ts';
+import { createEvents } from './domain/event.ts';
+import { createMessages } from './domain/message.ts';
+import { createNotifications } from './domain/notification.ts';
+import { createUsers } from './domain/user.ts';
+import { listen } from './listen.ts';
+import type { Log } from './observability/log.ts';
+import { createMetrics } from './observability/metrics.ts';
+import { MemoryBus } from './realtime/bus.ts';
+import { Hub } from './realtime/hub.ts';
+import { Positions } from './realtime/position.ts';
+import { Relay } from './realtime/relay.ts';
+import { schema } from './schema/index.ts';
+import { Connections } from './transports/connections.ts';
+import { Groups } from './transports/groups.ts';
+import { createReadiness } from './transports/health.ts';
+import { createHttpHandler } from './transports/http.ts';
+import { createOperations, createPresent } from './transports/operation.ts';
+import { createOriginCheck } from './transports/origin.ts';
+import { createEventStreams } from './transports/sse.ts';
+import { createOpenSubscription } from './transports/subscription.ts';
+import { createWebSockets } from './transports/websocket.ts';
+import { createGraphQL } from './transports/yoga.ts';
+
+export interface RunningServer {
+  readonly url: string;
+  /** Ready-made, in development: role admin. */
+  readonly demoToken: string | null;
+  /** Sends the clients away, lets what runs finish, and closes everything in the reverse order of its opening. */
+  close(): Promise<void>;
+}
+
+const demoLifetimeMs = 30 * 86_400_000;
+/** Other programs may write to a server's database, but nobody else to an embedded one. */
+const pollMs = { postgres: 25, embedded: 250 };
+
+/** Opens the database that the configuration names, and brings its tables up to date. */
+export async function openDatabase({ databaseUrl, dataDirectory }: Config): Promise<Database> {
+  const database = databaseUrl ? openPostgres(databaseUrl) : await openEmbedded(dataDirectory);
+  try {
+    await migrate(database);
+    return database;
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+/** The secret that tokens are signed with; undefined where keys are fetched instead. */
+export async function tokenSecret(config: Config, database: Database | null): Promise<string | undefined> {
+  if (config.tokens.secret || config.tokens.jwksUrl) return config.tokens.secret;
+  if (database?.kind === 'postgres') return secretInDatabase(database);
+  return config.dataDirectory === inMemory
+    ? randomUUID() + randomUUID()
+    : secretInDirectory(config.dataDirectory);
+}
+
+/** The composition root: everything is made here, by hand, and closed in reverse. */
+export async function startServer(config: Config, log: Log): Promise<RunningServer> {
+  const database = await openDatabase(config);
+  try {
+    return await serve(config, database, log);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+async function serve(config: Config, database: Database, log: Log): Promise<RunningServer> {
+  const failed = (error: unknown) => log.warn({ err: error }, 'the database or the bus did not answer');
+  const { limits } = config;
+
+  // The spine.
+  const epochs = await settleEpochs(database);
+  const positions = new Positions(epochs);
+  const epoch = epochs.find(({ until }) => until === null)!.id;
+  const metrics = createMetrics();
+  const { meter } = metrics;
+  const bus = new MemoryBus();
+  const retentionSeconds = config.journalRetentionMs / 1_000;
+  const partitions = new Partitions({ database, retentionSeconds });
+  await partitions.ensure();
+  const ledger = createLedger({ database, partitions, epoch, node: randomUUID() });
+  const hub = new Hub({ bus, journal: createJournal({ database, epoch }), failed });
+  const relay = new Relay({ ledger, bus, meter, failed, pollMs: pollMs[database.kind] });
+  await hub.start();
+  relay.start();
+
+  // The domain.
+  const committed = () => relay.wake();
+  const users = createUsers({ database });
+  const channels = createChannels({ database, committed });
+  const messages = createMessages({ database, positions, committed });
+  const notifications = createNotifications({ database, positions, committed });
+  const events = createEvents({ database, positions, channels, eventTypes: config.eventTypes, committed });
+  const domain: Domain = { users, channels, messages, notifications, events };
+
+  // Who asks.
+  const tokens = createTokens({ ...config.tokens, secret: await tokenSecret(config, database) });
+  const authenticate = createAuthenticate({ tokens, users });
+  const demoToken = config.isProduction ? null : await signDemoToken();
+
+  // The wires.
+  let isDraining = false;
+  const present = createPresent({ log, refused: metrics.refused });
+  const isAllowedOrigin = createOriginCheck(config.corsOrigins, config.isProduction);
+  const graphiql = config.graphiql ? { token: demoToken } : null;
+  const yoga = createGraphQL({ domain, hub, positions, present, bodyBytes: limits.bodyBytes, graphiql });
+  const operations = createOperations({ yoga, present });
+  const connections = new Connections();
+  const groups = new Groups({ schema, domain, hub, meter, positions, present });
+  const open = createOpenSubscription({ operations, groups, present });
+  const wire = { operations, open, present, connections, positions, limits, written: metrics.written };
+  const sockets = createWebSockets({ ...wire, authenticate, hub, log });
+  const handle = createHttpHandler({
+    yoga,
+    operations,
+    authenticate,
+    streams: createEventStreams(wire),
+    present,
+    isAllowedOrigin,
+    readiness: createReadiness({ ask: () => database.query('select 1'), isDraining: () => isDraining }),
+    metrics,
+    metricsToken: config.metricsToken,
+    graphiql: config.graphiql,
+    limits,
+  });
+  metrics.observe({
+    connections: () => connections.counts(),
+    subscriptions: () => groups.counts(),
+    groups: () => groups.size,
+    topics: () => hub.size,
+    outboxDepth: () => countWaiting(database),
+    isLeading: () => relay.isLeading,
+  });
+
+  const { servers, port } = await listen(
+    (server) => {
+      server.on('request', handle);
+      server.on('upgrade', (request, duplex, head) => {
+        const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+        if (pathname !== '/graphql') refuseUpgrade(duplex, 404);
+        else if (isDraining) refuseUpgrade(duplex, 503);
+        else if (!isAllowedOrigin(request.headers.origin, request.headers.host)) refuseUpgrade(duplex, 403);
+        else sockets.upgrade(request, duplex, head);
+      });
+    },
+    config.port,
+    config.host,
+  );
+
+  return {
+    url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
+    demoToken,
+    close,
+  };
+
+  function signDemoToken(): Promise<string> | null {
+    return (
+      tokens.sign?.({ userId: 'demo', name: 'Demo', roles: ['admin'], lifetimeMs: demoLifetimeMs }) ?? null
+    );
+  }
+
+  async function close(): Promise<void> {
+    isDraining = true;
+    const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
+    await connections.drain(config.drainSeconds * 1_000);
+    const forced = setTimeout(() => {
+      connections.destroy();
+      for (const server of servers) server.closeAllConnections();
+    }, lastAnswersMs);
+    for (const server of servers) server.closeIdleConnections();
+    await Promise.all(closed);
+    clearTimeout(forced);
+    await relay.close();
+    await hub.close();
+    await bus.close();
+    await database.close();
+  }
+}
+
+/** How long requests may take to finish once every connection has been sent away. */
+const lastAnswersMs = 5_000;
+
+async function countWaiting(database: Database): Promise<number> {
+  try {
+    const [row] = await database.query<{ count: number }>(
+      'select count(*)::int as count from realtime_outbox',
+    );
+    return row!.count;
+  } catch {
+    return -1;
+  }
+}
+
+function refuseUpgrade(duplex: Duplex, status: number): void {
+  duplex.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}

@@ -1,0 +1,51 @@
+import type { IncomingMessage } from 'node:http';
+import { Refusal } from '../errors.ts';
+import type { Parameters } from './operation.ts';
+
+/** An HTTP status and what is said with it. */
+export class HttpRefusal extends Refusal {
+  readonly status: number;
+
+  constructor(status: number, code: Refusal['code'], message: string) {
+    super(code, message);
+    this.status = status;
+  }
+}
+
+/** Reads a whole body. @throws HttpRefusal 413 past `most` bytes. */
+export async function readBody(request: IncomingMessage, most: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    bytes += part.length;
+    if (bytes > most) throw new HttpRefusal(413, 'LIMIT_EXCEEDED', `The body is larger than ${most} bytes.`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
+
+/** What a client asks for by GET: JSON in the query string. */
+export function parametersOfUrl({ searchParams }: URL): Parameters {
+  return {
+    query: searchParams.get('query') ?? undefined,
+    operationName: searchParams.get('operationName') ?? undefined,
+    variables: parseJson('variables', searchParams.get('variables')),
+    extensions: parseJson('extensions', searchParams.get('extensions')),
+  };
+}
+
+/** What a client asks for by POST. @throws HttpRefusal 400 */
+export function parametersOfBody(body: Buffer): Parameters {
+  const parameters = parseJson('the body', body.toString());
+  if (typeof parameters === 'object' && parameters !== null && !Array.isArray(parameters)) return parameters;
+  throw new HttpRefusal(400, 'BAD_USER_INPUT', 'The body is a JSON object.');
+}
+
+function parseJson(name: string, text: string | null): unknown {
+  if (text === null || text === '') return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new HttpRefusal(400, 'BAD_USER_INPUT', `That is not JSON: ${name}.`);
+  }
+}

@@ -1,0 +1,140 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import cors from 'cors';
+import type { Authenticate } from '../auth/authenticate.ts';
+import { type ErrorCode, unauthenticated } from '../errors.ts';
+import { wantsEventStream } from './accept.ts';
+import { HttpRefusal, parametersOfBody, parametersOfUrl, readBody } from './body.ts';
+import { type Operations, type Parameters, type Present, toJson, type Yoga } from './operation.ts';
+import type { IsAllowedOrigin } from './origin.ts';
+import type { createEventStreams } from './sse.ts';
+import { welcomePage } from './welcome.ts';
+
+/** Every path of the server but the upgrade to WebSocket. */
+export function createHttpHandler(parts: HttpParts) {
+  const { yoga, authenticate, streams, present, isAllowedOrigin, limits } = parts;
+  const allowOrigins = cors((request: IncomingMessage, decide) => {
+    decide(null, { origin: isAllowedOrigin(request.headers.origin, request.headers.host), maxAge: 86_400 });
+  });
+
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    allowOrigins(request as never, response as never, () => {
+      route(request, response).catch((error) => refuse(response, error));
+    });
+  };
+
+  async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '/', 'http://localhost');
+    switch (url.pathname) {
+      case '/graphql':
+        return graphql(request, response, url);
+      case '/':
+        return send(response, 200, 'text/html; charset=utf-8', welcomePage({ graphiql: parts.graphiql }));
+      case '/live':
+        return sendJson(response, 200, { status: 'live' });
+      case '/ready': {
+        const { status, body } = await parts.readiness();
+        return sendJson(response, status, body);
+      }
+      case '/metrics':
+        return metrics(request, response);
+      default:
+        throw new HttpRefusal(404, 'NOT_FOUND', `There is nothing at ${url.pathname}.`);
+    }
+  }
+
+  async function graphql(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
+    const wish = wantsEventStream(request.headers.accept);
+    const lastEventId = request.headers['last-event-id'];
+    const resume = typeof lastEventId === 'string' && lastEventId !== '' ? [lastEventId] : [];
+    const token = tokenOf(request) ?? (wish === 'no' ? null : url.searchParams.get('token'));
+    const viewer = token === null ? null : await authenticate(token);
+    if (wish === 'no') return void (await yoga.handle(request, response, { viewer, resume }));
+
+    const body = request.method === 'POST' ? await readBody(request, limits.bodyBytes) : undefined;
+    const parameters = parametersFor(request, url, body);
+    if (parameters && (wish === 'preferred' || isSubscription(parameters))) {
+      if (viewer === null) throw unauthenticated();
+      const isReadOnly = request.method === 'GET';
+      return streams(response, { parameters, viewer, lastEventId: resume[0], isReadOnly });
+    }
+    // Read already, so it is handed on as a request of the fetch kind.
+    const headers = Object.entries(request.headers).map(
+      ([name, value]) => [name, String(value)] as [string, string],
+    );
+    const { method = 'GET' } = request;
+    const answer = await yoga.fetch(
+      new Request(url, { method, headers, body: body && new Uint8Array(body) }),
+      { viewer, resume },
+    );
+    response.writeHead(answer.status, Object.fromEntries(answer.headers));
+    response.end(Buffer.from(await answer.arrayBuffer()));
+  }
+
+  function isSubscription(parameters: Parameters): boolean {
+    const prepared = parts.operations.prepare(parameters, { viewer: null, resume: [] });
+    return !Array.isArray(prepared) && prepared.operation.operation === 'subscription';
+  }
+
+  async function metrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (parts.metricsToken && tokenOf(request) !== parts.metricsToken) throw unauthenticated();
+    send(response, 200, parts.metrics.contentType, await parts.metrics.text());
+  }
+
+  function refuse(response: ServerResponse, error: unknown): void {
+    const shown = present(error);
+    if (response.headersSent) return void response.destroy();
+    const status =
+      error instanceof HttpRefusal ? error.status : (statuses[shown.extensions.code as ErrorCode] ?? 500);
+    if (status === 413) response.setHeader('connection', 'close');
+    sendJson(response, status, toJson({ errors: [shown] }));
+  }
+}
+
+/** The status that goes with a code outside of GraphQL's own answers. */
+const statuses: Partial<Record<ErrorCode, number>> = {
+  UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
+  NOT_FOUND: 404,
+  BAD_USER_INPUT: 400,
+  RATE_LIMITED: 429,
+  LIMIT_EXCEEDED: 413,
+  UNAVAILABLE: 503,
+};
+
+/** @throws UNAUTHENTICATED for a header that is no bearer token. */
+function tokenOf({ headers: { authorization } }: IncomingMessage): string | null {
+  if (!authorization) return null;
+  const [, token] = /^Bearer +(\S+)$/i.exec(authorization) ?? [];
+  if (!token) throw unauthenticated('The header `Authorization` is not a bearer token.');
+  return token;
+}
+
+/** Null where it is for Yoga to say what is wrong with the request. */
+function parametersFor(request: IncomingMessage, url: URL, body: Buffer | undefined): Parameters | null {
+  if (request.method === 'GET') return url.searchParams.has('query') ? parametersOfUrl(url) : null;
+  if (!body || !/^application\/json\b/i.test(request.headers['content-type'] ?? '')) return null;
+  return parametersOfBody(body);
+}
+
+function send(response: ServerResponse, status: number, contentType: string, text: string): void {
+  response.writeHead(status, { 'content-type': contentType, 'x-content-type-options': 'nosniff' });
+  response.end(text);
+}
+
+function sendJson(response: ServerResponse, status: number, body: object): void {
+  send(response, status, 'application/json; charset=utf-8', `${JSON.stringify(body)}\n`);
+}
+
+interface HttpParts {
+  readonly yoga: Yoga;
+  readonly operations: Operations;
+  readonly authenticate: Authenticate;
+  readonly streams: ReturnType<typeof createEventStreams>;
+  readonly present: Present;
+  readonly isAllowedOrigin: IsAllowedOrigin;
+  readonly readiness: () => Promise<{ status: number; body: object }>;
+  readonly metrics: { readonly contentType: string; text(): Promise<string> };
+  readonly metricsToken: string | undefined;
+  readonly graphiql: boolean;
+  readonly limits: { readonly bodyBytes: number };
+}

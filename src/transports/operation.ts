@@ -1,0 +1,234 @@
+import { randomUUID } from 'node:crypto';
+import {
+  createSourceEventStream,
+  type DocumentNode,
+  type ExecutionArgs,
+  type ExecutionResult,
+  type FormattedExecutionResult,
+  GraphQLError,
+  getOperationAST,
+  Kind,
+  type OperationDefinitionNode,
+  visit,
+} from 'graphql';
+import type { YogaServerInstance } from 'graphql-yoga';
+import type { Context } from '../context.ts';
+import { isAway } from '../db/database.ts';
+import type { Viewer } from '../domain/viewer.ts';
+import { type ErrorCode, Refusal, unavailable } from '../errors.ts';
+import type { Log } from '../observability/log.ts';
+import { Source } from '../realtime/source.ts';
+
+/** What a client asks for, on whatever wire. */
+export interface Parameters {
+  readonly query?: unknown;
+  readonly operationName?: unknown;
+  readonly variables?: unknown;
+  readonly extensions?: unknown;
+}
+
+/** Who asks, and what the wire says besides. */
+export interface Caller {
+  readonly viewer: Viewer | null;
+  readonly resume: readonly string[];
+}
+
+/** An operation that may be run: parsed and valid. */
+export interface Prepared {
+  readonly document: DocumentNode;
+  readonly operation: OperationDefinitionNode;
+  readonly variables: Record<string, unknown> | undefined;
+  /** Identical for those whose payloads are identical, apart from the viewer. */
+  readonly shape: string;
+  /** The name of the root field of a subscription. */
+  readonly field: string;
+  /** Makes the context, reading what has to be read before everything else. */
+  args(): Promise<ExecutionArgs & { contextValue: Context }>;
+}
+
+export type Yoga = YogaServerInstance<Caller, Context>;
+
+export type Operations = ReturnType<typeof createOperations>;
+
+/**
+ * The one path of an operation: parse, validate, limits, authorise, run. The first three are Yoga's plugins, so
+ * that what holds over HTTP holds on every wire. Nothing here throws: what goes wrong is an answer.
+ */
+export function createOperations({ yoga, present }: { yoga: Yoga; present: Present }) {
+  return {
+    /** Synchronous, so that a socket's operations keep their order. */
+    prepare(parameters: Parameters, caller: Caller): Prepared | GraphQLError[] {
+      try {
+        return prepare(parameters, caller);
+      } catch (error) {
+        return [present(error)];
+      }
+    },
+
+    async execute(prepared: Prepared, caller: Caller): Promise<ExecutionResult> {
+      try {
+        const { execute } = yoga.getEnveloped({ ...caller });
+        const result: ExecutionResult = await execute(await prepared.args());
+        return result.errors ? { ...result, errors: result.errors.map(present) } : result;
+      } catch (error) {
+        return { errors: [present(error)] };
+      }
+    },
+
+    /** Runs the field's `subscribe`, which authorises. */
+    async subscribe(prepared: Prepared): Promise<Source | ExecutionResult> {
+      try {
+        const stream = await createSourceEventStream(await prepared.args());
+        if (stream instanceof Source) return stream;
+        if (Symbol.asyncIterator in stream) throw new Error(`${prepared.field} is not a source.`);
+        return { errors: (stream.errors ?? []).map(present) };
+      } catch (error) {
+        return { errors: [present(error)] };
+      }
+    },
+  };
+
+  function prepare(parameters: Parameters, caller: Caller): Prepared | GraphQLError[] {
+    const { query, operationName, variables, extensions } = demandParameters(parameters);
+    const resume = [...caller.resume, ...resumeOf(extensions)];
+    const params = { query, operationName, variables, extensions };
+    const { parse, validate, contextFactory, schema } = yoga.getEnveloped({
+      ...caller,
+      resume,
+      params,
+    } as never);
+    const document: DocumentNode = parse(query);
+    const errors: readonly GraphQLError[] = validate(schema, document);
+    if (errors.length > 0) return errors.map(present);
+    const operation = getOperationAST(document, operationName);
+    if (!operation) throw new Refusal('BAD_USER_INPUT', 'Say by `operationName` which operation is meant.');
+    const root = operation.selectionSet.selections.find((selection) => selection.kind === Kind.FIELD);
+    return {
+      document,
+      operation,
+      variables,
+      shape: JSON.stringify([query, operationName, withoutAfter(operation, variables)]),
+      field: root?.name.value ?? '',
+      args: async () => ({
+        schema,
+        document,
+        operationName,
+        variableValues: variables,
+        contextValue: (await contextFactory()) as unknown as Context,
+      }),
+    };
+  }
+}
+
+/** Makes of anything that went wrong what a client may see. */
+export type Present = (error: unknown) => GraphQLError;
+
+/** The one place where errors get their code. What nobody expected is logged and leaves masked. */
+export function createPresent({ log, refused }: { log: Log; refused: (code: string) => void }): Present {
+  // What has been presented once stays as it is.
+  const presented = new WeakSet<GraphQLError>();
+  return (error) => {
+    if (error instanceof GraphQLError && presented.has(error)) return error;
+    const shown = show(error, log);
+    presented.add(shown);
+    refused(String(shown.extensions.code));
+    return shown;
+  };
+}
+
+/** As it goes over the wire. */
+export function toJson({ errors, ...result }: ExecutionResult): FormattedExecutionResult {
+  return errors ? { errors: errors.map(withoutHttp), ...result } : result;
+}
+
+function withoutHttp(error: GraphQLError) {
+  const { extensions, ...rest } = error.toJSON();
+  const { http: _http, ...shown } = extensions ?? {};
+  return { ...rest, extensions: shown };
+}
+
+function show(error: unknown, log: Log): GraphQLError {
+  const cause = causeOf(error);
+  if (cause instanceof Refusal) return coded(error, cause.message, refusalExtensions(cause));
+  if (cause instanceof GraphQLError) return codedGraphQLError(error as GraphQLError, cause);
+  if (isAway(cause)) {
+    log.warn({ error: String(cause) }, 'the database is away');
+    return coded(error, unavailable().message, refusalExtensions(unavailable()));
+  }
+  const errorId = randomUUID();
+  log.error(
+    { err: cause, errorId, path: error instanceof GraphQLError ? error.path : undefined },
+    'unexpected error',
+  );
+  const { message, code } = new Refusal('INTERNAL_SERVER_ERROR');
+  return coded(error, message, { code, errorId });
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof GraphQLError && error.originalError ? causeOf(error.originalError) : error;
+}
+
+function refusalExtensions({ code, retryAfterMs }: Refusal): { code: ErrorCode; retryAfterMs?: number } {
+  return retryAfterMs === undefined ? { code } : { code, retryAfterMs };
+}
+
+/** GraphQL's own refusals: of the document with their code already, of values without one. */
+function codedGraphQLError(error: GraphQLError, cause: GraphQLError): GraphQLError {
+  const code = error.extensions.code ?? cause.extensions.code ?? 'BAD_USER_INPUT';
+  return coded(error, error.message, { ...error.extensions, code });
+}
+
+function coded(error: unknown, message: string, extensions: Record<string, unknown>): GraphQLError {
+  const { nodes, source, positions, path } =
+    error instanceof GraphQLError ? error : ({} as Partial<GraphQLError>);
+  return new GraphQLError(message, { nodes, source, positions, path, extensions });
+}
+
+function demandParameters({ query, operationName, variables, extensions }: Parameters) {
+  const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (typeof query !== 'string') throw new Refusal('BAD_USER_INPUT', '`query` is a string.');
+  if (operationName != null && typeof operationName !== 'string') {
+    throw new Refusal('BAD_USER_INPUT', '`operationName` is a string.');
+  }
+  if (variables != null && !isObject(variables))
+    throw new Refusal('BAD_USER_INPUT', '`variables` is an object.');
+  if (extensions != null && !isObject(extensions))
+    throw new Refusal('BAD_USER_INPUT', '`extensions` is an object.');
+  return {
+    query,
+    operationName: operationName ?? undefined,
+    variables: (variables ?? undefined) as Record<string, unknown> | undefined,
+    extensions: (extensions ?? {}) as Record<string, unknown>,
+  };
+}
+
+function resumeOf({ after }: Record<string, unknown>): string[] {
+  if (after == null) return [];
+  if (typeof after !== 'string') throw new Refusal('BAD_USER_INPUT', '`extensions.after` is a position.');
+  return [after];
+}
+
+/** The variables less those that only say where to continue. */
+function withoutAfter(operation: OperationDefinitionNode, variables: Record<string, unknown> | undefined) {
+  const elsewhere = new Set<string>();
+  let depth = 0;
+  visit(operation, {
+    VariableDefinition: () => false,
+    Argument: {
+      enter: ({ name }) => {
+        depth += name.value === 'after' ? 1 : 0;
+      },
+      leave: ({ name }) => {
+        depth -= name.value === 'after' ? 1 : 0;
+      },
+    },
+    Variable: ({ name }) => {
+      if (depth === 0) elsewhere.add(name.value);
+    },
+    FragmentSpread: () => {
+      // A fragment may use any variable.
+      for (const name in variables) if (name !== 'after') elsewhere.add(name);
+    },
+  });
+  return Object.fromEntries(Object.entries(variables ?? {}).filter(([name]) => elsewhere.has(name)));
+}

@@ -1,0 +1,114 @@
+import { execute } from 'graphql';
+import { createGraphQLError, createYoga, type Plugin, type YogaServerOptions } from 'graphql-yoga';
+import { type Context, createContext, type Domain } from '../context.ts';
+import type { Hub } from '../realtime/hub.ts';
+import type { Positions } from '../realtime/position.ts';
+import { schema } from '../schema/index.ts';
+import type { Caller, Parameters, Present, Yoga } from './operation.ts';
+
+interface YogaParts {
+  readonly domain: Domain;
+  readonly hub: Hub;
+  readonly positions: Positions;
+  readonly present: Present;
+  readonly bodyBytes: number;
+  /** Null: none. Otherwise the token that GraphiQL starts with, if there is one. */
+  readonly graphiql: { readonly token: string | null } | null;
+}
+
+/** Queries and mutations over HTTP, and the plugins that every wire shares. */
+export function createGraphQL({ domain, hub, positions, present, bodyBytes, graphiql }: YogaParts): Yoga {
+  const options: YogaServerOptions<Caller, Context> = {
+    schema,
+    plugins: [useErrorCodes(), useGraphqlJs(), useNoSubscriptionsOverPlainHttp()],
+    context: async ({ viewer, resume, params }: Caller & { params?: Parameters }) => {
+      // The head is read before everything else in the query, and only where it is asked for.
+      const asksForPosition = typeof params?.query === 'string' && /\bposition\b/.test(params.query);
+      const position = asksForPosition ? positions.seal((await hub.now()).head) : null;
+      return createContext(domain, viewer, { position, resume });
+    },
+    maskedErrors: { maskError: (error) => present(error) },
+    maxRequestBodySize: bodyBytes,
+    // Cross-origin rules are the HTTP server's, one place for all its paths.
+    cors: false,
+    landingPage: false,
+    multipart: false,
+    logging: false,
+    healthCheckEndpoint: '/yoga-is-not-asked',
+    graphiql: graphiql ? graphiqlOptions(graphiql.token) : false,
+    renderGraphiQL: async (graphiqlOptions) =>
+      (await import('@graphql-yoga/render-graphiql')).renderGraphiQL(graphiqlOptions),
+  };
+  return createYoga<Caller, Context>(options) as Yoga;
+}
+
+function graphiqlOptions(token: string | null) {
+  return {
+    title: 'Gravitycar Realtime',
+    subscriptionsProtocol: 'WS' as const,
+    ...(token ? { headers: JSON.stringify({ authorization: `Bearer ${token}` }, null, 2) } : {}),
+    defaultQuery: welcome,
+  };
+}
+
+const welcome = `# Run the subscription in one tab and the mutations in another.
+
+subscription Listen {
+  channelMessage(channel: "general") {
+    id
+    body
+    sender { name }
+  }
+}
+
+mutation Create {
+  createChannel(input: { name: "general" }) { name }
+}
+
+mutation Send {
+  sendMessage(input: { channel: "general", body: "Hello" }) { id }
+}
+`;
+
+/** What graphql-js refuses gets its code where it is known which step refused. */
+function useErrorCodes(): Plugin {
+  return {
+    onParse:
+      () =>
+      ({ result }) => {
+        if (result instanceof Error && 'extensions' in result) {
+          Object.assign(result.extensions as object, { code: 'GRAPHQL_PARSE_FAILED' });
+        }
+      },
+    onValidate:
+      () =>
+      ({ result }) => {
+        for (const error of result) error.extensions.code ??= 'GRAPHQL_VALIDATION_FAILED';
+      },
+  };
+}
+
+/** graphql-js itself executes, as it does for the events of subscriptions. */
+function useGraphqlJs(): Plugin {
+  return {
+    onExecute: ({ setExecuteFn }) => setExecuteFn(execute),
+  };
+}
+
+/** Subscriptions go over WebSocket and event streams, where they can be resumed. */
+function useNoSubscriptionsOverPlainHttp(): Plugin {
+  return {
+    onSubscribe: ({ setResultAndStopExecution }) => {
+      setResultAndStopExecution({ errors: [notAcceptable()] });
+    },
+  };
+}
+
+function notAcceptable() {
+  return createGraphQLError(
+    'Subscriptions go over WebSocket, or over HTTP with `Accept: text/event-stream`.',
+    {
+      extensions: { code: 'BAD_USER_INPUT', http: { status: 406 } },
+    },
+  );
+}
