@@ -41,6 +41,8 @@ export class Subscriber {
   #closed: () => void;
   #state: 'new' | 'catching up' | 'live' | 'closed' = 'new';
   #wake: (() => void) | undefined;
+  /** Something has happened since it last looked. */
+  #isStirred = false;
   /** The topics have to be asked for anew. */
   #hasTurned = false;
   /** Events that were committed before a subscription that starts now, and relayed after. */
@@ -117,6 +119,7 @@ export class Subscriber {
 
   /** Something has happened that a waiting subscriber may go on with. */
   wake(): void {
+    this.#isStirred = true;
     this.#wake?.();
   }
 
@@ -129,14 +132,17 @@ export class Subscriber {
         await this.#sink.drained();
         continue;
       }
-      const page = this.#fromFeed() ?? (await this.#fromJournal());
+      this.#isStirred = false;
+      const recent = this.#fromFeed();
+      const page = recent ?? (await this.#fromJournal());
       if (page === null) continue;
       if (resuming) this.#group.meter.resumed(page.gap ? 'expired' : 'continued');
       resuming = false;
       if (page.gap) return this.#end('expired');
       if (page.events.length > 0) await this.#sendPage(page);
       else if (page.upTo > this.position) this.position = page.upTo;
-      else if (this.#goLive()) return;
+      // Only the feed tells, in this very turn, that there is nothing more.
+      else if (recent && this.#goLive()) return;
       else await this.#news();
     }
   }
@@ -206,6 +212,7 @@ export class Subscriber {
   }
 
   #news(): Promise<void> {
+    if (this.#isStirred) return Promise.resolve();
     return new Promise((resolve) => {
       this.#wake = () => {
         this.#wake = undefined;
