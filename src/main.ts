@@ -7,6 +7,8 @@ const embeddedNotice =
   'The database is embedded: it survives the end of the process but not a loss of power, and one process at a time\n' +
   'has it. Set DATABASE_URL to use a PostgreSQL server.';
 
+const redisNotice = 'REDIS_URL is set, and not used yet: events reach other nodes by the journal.';
+
 try {
   await main();
 } catch (error) {
@@ -18,12 +20,16 @@ async function main(): Promise<void> {
   const config = parseConfig(readEnvironment());
   const log = createLog(config.logLevel);
   const server = await startServer(config, log);
-  console.log(`listening on ${server.url}`);
-  if (config.graphiql) console.log(`GraphiQL     ${server.url}/graphql`);
-  if (server.demoToken) console.log(`demo token   ${server.demoToken}`);
-  if (!config.databaseUrl) console.log(embeddedNotice);
-  if (config.redisUrls)
-    console.log('REDIS_URL is set, and not used yet: events reach other nodes by the journal.');
+  // One write, and the line that says that it is ready comes last.
+  console.log(
+    [
+      ...(config.databaseUrl ? [] : [embeddedNotice]),
+      ...(config.redisUrls ? [redisNotice] : []),
+      ...(server.demoToken ? [`demo token   ${server.demoToken}`] : []),
+      ...(config.graphiql ? [`GraphiQL     ${server.url}/graphql`] : []),
+      `listening on ${server.url}`,
+    ].join('\n'),
+  );
 
   let isClosing = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -25,10 +25,12 @@ export class Partitions {
       start < now + width * 2;
       start += width
     ) {
-      await this.#database.queryApart(
-        `create table if not exists realtime_events_${start}_${width} partition of realtime_events
-           for values from (to_timestamp(${start})) to (to_timestamp(${start + width}))`,
-      );
+      // Without the lock, two nodes would both find it missing.
+      await this.#database.queryApart(`do $$ begin
+        perform pg_advisory_xact_lock(${lockKey});
+        create table if not exists realtime_events_${start}_${width} partition of realtime_events
+          for values from (to_timestamp(${start})) to (to_timestamp(${start + width}));
+      end $$`);
     }
   }
 
@@ -60,6 +62,8 @@ export class Partitions {
     return { now: rows[0]!.now, partitions };
   }
 }
+
+const lockKey = 7_204_113_319;
 
 /** A partition holds at most a quarter of the retention. Seconds. */
 const widths = [1, 10, 60, 600, 3_600, 21_600, 86_400];

@@ -45,7 +45,7 @@ const batchSize = 1_000;
 const heartbeatMs = 1_000;
 /** Who does not hold the lease asks for it this often. */
 const standbyMs = 500;
-const tendMs = 10_000;
+const tendMs = 2_000;
 
 /**
  * Moves committed events from outbox to journal and tells the bus. One node at a time does.

@@ -6,8 +6,10 @@ const messages = 2_000;
 const senders = 16;
 const perWire = 10;
 
-const document = 'subscription Follow($after: Position) { channelMessage(channel: "general", after: $after) { body } }';
-const send = 'mutation Send($body: String!) { sendMessage(input: { channel: "general", body: $body }) { id } }';
+const document =
+  'subscription Follow($after: Position) { channelMessage(channel: "general", after: $after) { body } }';
+const send =
+  'mutation Send($body: String!) { sendMessage(input: { channel: "general", body: $body }) { id } }';
 
 /** What a listener holds, and how it goes on from there. */
 interface Held {
@@ -16,7 +18,9 @@ interface Held {
 }
 
 describe.each(databases)('ten subscribers over each wire, on %s', (kind) => {
-  test('hold the same list, whatever they dropped and however they resumed', { timeout: 120_000 }, async () => {
+  test('hold the same list, whatever they dropped and however they resumed', {
+    timeout: 120_000,
+  }, async () => {
     const server = await testServer(kind);
     try {
       await server.ask('ada', 'mutation { createChannel(input: { name: "general" }) { id } }');
@@ -82,19 +86,29 @@ async function take(held: Held, next: () => Promise<Payload>): Promise<void> {
   }
 }
 
-const byArgument = (after: string | undefined): OperationRequest => ({ query: document, variables: { after } });
-
-const byExtensions = (after: string | undefined): OperationRequest => ({ query: document, extensions: { after } });
-
-/** As stock clients do: the old variables again, and the news beside them. */
-const byBoth = (first: string) => (after: string | undefined): OperationRequest => ({
+const byArgument = (after: string | undefined): OperationRequest => ({
   query: document,
-  variables: { after: first },
+  variables: { after },
+});
+
+const byExtensions = (after: string | undefined): OperationRequest => ({
+  query: document,
   extensions: { after },
 });
 
+/** As stock clients do: the old variables again, and the news beside them. */
+const byBoth =
+  (first: string) =>
+  (after: string | undefined): OperationRequest => ({
+    query: document,
+    variables: { after: first },
+    extensions: { after },
+  });
+
 describe.each(databases)('a client on %s', (kind) => {
-  test('that sends right behind its subscribe hears it, once, 2,000 times', { timeout: 120_000 }, async () => {
+  test('that sends right behind its subscribe hears it, once, 2,000 times', {
+    timeout: 120_000,
+  }, async () => {
     const server = await testServer(kind);
     const socket = await server.socket('ada');
     await server.ask('ada', 'mutation { createChannel(input: { name: "general" }) { id } }');
@@ -105,7 +119,10 @@ describe.each(databases)('a client on %s', (kind) => {
       const { data } = await stream.next();
       await sent.next();
       stream.leave();
-      return { heard: data.channelMessage.body, more: stream.waiting.filter(({ type }) => type === 'next').length };
+      return {
+        heard: data.channelMessage.body,
+        more: stream.waiting.filter(({ type }) => type === 'next').length,
+      };
     };
 
     for (let index = 0; index < 2_000; index += 1) {

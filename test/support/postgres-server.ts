@@ -48,11 +48,16 @@ export function findPrograms(): string | null {
       : [],
   );
   const candidates = [...(process.env.PATH ?? '').split(':'), ...installed];
-  return candidates.find((bin) => existsSync(join(bin, 'initdb')) && existsSync(join(bin, 'postgres'))) ?? null;
+  return (
+    candidates.find((bin) => existsSync(join(bin, 'initdb')) && existsSync(join(bin, 'postgres'))) ?? null
+  );
 }
 
 /** A server of our own on a free port of loopback. Given a folder, the data of an earlier one is used. */
-export async function startPostgres(programs: string, earlier?: { folder: string; port: number }): Promise<OwnPostgres> {
+export async function startPostgres(
+  programs: string,
+  earlier?: { folder: string; port: number },
+): Promise<OwnPostgres> {
   const user = serverUser();
   const folder = earlier?.folder ?? (await mkdtemp(join(tmpdir(), 'realtime-postgres-')));
   const data = join(folder, 'data');
@@ -64,8 +69,16 @@ export async function startPostgres(programs: string, earlier?: { folder: string
   }
   const port = earlier?.port ?? (await freePort());
   const log = await open(join(folder, 'log'), 'a');
-  const settings = { port, listen_addresses: '127.0.0.1', unix_socket_directories: folder, max_connections: 200 };
-  const flags = Object.entries({ ...settings, fsync: 'off' }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const settings = {
+    port,
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: folder,
+    max_connections: 200,
+  };
+  const flags = Object.entries({ ...settings, fsync: 'off' }).flatMap(([name, value]) => [
+    '-c',
+    `${name}=${value}`,
+  ]);
   const server = spawn(join(programs, 'postgres'), ['-D', data, ...flags], {
     ...user,
     cwd: folder,

@@ -22,12 +22,25 @@ export interface TestServer {
   /** A socket that has been let in. */
   socket(userId: string, roles?: readonly Role[]): Promise<SocketClient>;
   /** An event stream. */
-  events(userId: string, operation: OperationRequest, headers?: Record<string, string>): Promise<EventStreamClient>;
+  events(
+    userId: string,
+    operation: OperationRequest,
+    headers?: Record<string, string>,
+  ): Promise<EventStreamClient>;
   /** One operation over HTTP, as `userId`. */
-  run(userId: string, query: string, variables?: Record<string, unknown>, roles?: readonly Role[]): Promise<Payload>;
+  run(
+    userId: string,
+    query: string,
+    variables?: Record<string, unknown>,
+    roles?: readonly Role[],
+  ): Promise<Payload>;
   /** The same, failing on errors; answers the data. */
-  // biome-ignore lint/suspicious/noExplicitAny: tests know what they asked for
-  ask(userId: string, query: string, variables?: Record<string, unknown>, roles?: readonly Role[]): Promise<any>;
+  ask(
+    userId: string,
+    query: string,
+    variables?: Record<string, unknown>,
+    roles?: readonly Role[],
+  ): Promise<any>;
   /** One line of the metrics. */
   metric(line: string): Promise<number | undefined>;
   close(): Promise<void>;

@@ -1,4 +1,4 @@
-import { get, type IncomingMessage, request as httpRequest } from 'node:http';
+import { type get, request as httpRequest, type IncomingMessage } from 'node:http';
 import type { OperationRequest } from './websocket.ts';
 import { type Frame, Stream } from './websocket.ts';
 
@@ -22,7 +22,12 @@ export class EventStreamClient {
   /** The position of the first block. */
   readonly opened: Promise<string>;
 
-  constructor(url: string, token: string | null, operation: OperationRequest, headers: Record<string, string> = {}) {
+  constructor(
+    url: string,
+    token: string | null,
+    operation: OperationRequest,
+    headers: Record<string, string> = {},
+  ) {
     this.stream = new Stream(() => this.cut());
     this.opened = new Promise((resolve) => {
       this.#opened = resolve;

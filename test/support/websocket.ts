@@ -12,7 +12,6 @@ export interface PayloadError {
 }
 
 export interface Payload {
-  // biome-ignore lint/suspicious/noExplicitAny: tests know what they asked for
   data?: any;
   errors?: PayloadError[];
   extensions?: { position: string };
