@@ -3,7 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Fails when what codegen writes is not what lies there. */
-const generated = ['schema.graphql', ...readdirSync('documents/generated').map((name) => join('documents/generated', name))];
+const generated = [
+  'schema.graphql',
+  ...readdirSync('documents/generated').map((name) => join('documents/generated', name)),
+];
 const read = () => generated.map((path) => readFileSync(path, 'utf8'));
 
 const before = read();

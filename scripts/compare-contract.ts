@@ -40,13 +40,16 @@ function describe(described: GraphQLSchema): Map<string, string> {
     parts.set(type.name, type.constructor.name);
     if (isEnumType(type)) for (const { name } of type.getValues()) parts.set(`${type.name}.${name}`, 'value');
     if (isInputObjectType(type)) {
-      for (const field of Object.values(type.getFields())) parts.set(`${type.name}.${field.name}`, printed(field));
+      for (const field of Object.values(type.getFields()))
+        parts.set(`${type.name}.${field.name}`, printed(field));
     }
     if (!isObjectType(type) && !isInterfaceType(type)) continue;
-    for (const implemented of type.getInterfaces()) parts.set(`${type.name} implements ${implemented.name}`, 'yes');
+    for (const implemented of type.getInterfaces())
+      parts.set(`${type.name} implements ${implemented.name}`, 'yes');
     for (const field of Object.values(type.getFields())) {
       parts.set(`${type.name}.${field.name}`, String(field.type));
-      for (const argument of field.args) parts.set(`${type.name}.${field.name}.${argument.name}`, printed(argument));
+      for (const argument of field.args)
+        parts.set(`${type.name}.${field.name}.${argument.name}`, printed(argument));
     }
   }
   return parts;

@@ -121,7 +121,15 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
   const present = createPresent({ log, refused: metrics.refused });
   const isAllowedOrigin = createOriginCheck(config.corsOrigins, config.isProduction);
   const graphiql = config.graphiql ? { token: demoToken } : null;
-  const yoga = createGraphQL({ domain, hub, positions, present, bodyBytes: limits.bodyBytes, graphiql });
+  const yoga = createGraphQL({
+    domain,
+    hub,
+    positions,
+    present,
+    bodyBytes: limits.bodyBytes,
+    isProduction: config.isProduction,
+    graphiql,
+  });
   const operations = createOperations({ yoga, present });
   const connections = new Connections();
   const groups = new Groups({ schema, domain, hub, meter, positions, present });

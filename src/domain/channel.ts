@@ -173,7 +173,7 @@ export function createChannels({ database, committed }: { database: Database; co
       const me = signedIn(viewer);
       return change(async (tx) => {
         const { channel, member } = await lockPlace(tx, me, name, 'read', 'update');
-        if (member) await removeMember(tx, channel, member);
+        if (member) await endMembership(tx, channel, member, 'member.left');
         return mayInChannel(me, 'read', { kind: channel.kind, role: null }) ? channel : null;
       });
     },
@@ -201,7 +201,7 @@ export function createChannels({ database, committed }: { database: Database; co
         const place = await lockPlace(tx, me, name, 'manageMembers', 'update');
         const member = await demandMember(tx, place.channel, userId);
         if (member.role === 'OWNER') demandInChannel(me, 'manageOwners', standingOf(place), name);
-        await removeMember(tx, place.channel, member);
+        await endMembership(tx, place.channel, member, 'member.removed');
         return place.channel;
       });
     },
@@ -323,12 +323,17 @@ async function addMember(
   return member ?? null;
 }
 
-async function removeMember(tx: Transaction, channel: ChannelRow, member: MemberRow): Promise<void> {
+async function endMembership(
+  tx: Transaction,
+  channel: ChannelRow,
+  member: MemberRow,
+  type: 'member.left' | 'member.removed',
+): Promise<void> {
   if (member.role === 'OWNER') await demandOtherOwner(tx, channel, member);
   await tx.delete(channelMembers).where(eq(channelMembers.id, member.id));
   await append(
     tx,
-    access('member.left', [toChannel(channel)], {
+    access(type, [toChannel(channel)], {
       channelId: channel.id,
       userId: member.userId,
       membershipId: member.id,

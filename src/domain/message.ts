@@ -199,7 +199,9 @@ function endsReading(
   const { channelId, userId, membershipId, joinedAt } = event.payload as AccessPayload;
   if (channelId !== channel.id) return false;
   if (event.type === 'channel.deleted') return true;
-  if (event.type !== 'member.left' || userId !== viewer.id) return false;
+  if (userId !== viewer.id) return false;
+  // Who merely leaves a public channel may read it like everybody else.
+  if (event.type === 'member.left' && channel.kind === 'PUBLIC') return false;
   return membershipId === member?.id || joinedAt! > authorisedAt;
 }
 

@@ -18,7 +18,7 @@ const rules = {
   read: { least: 'READER', open: true, staff: true },
   join: { least: 'READER', open: true, staff: true },
   send: { least: 'MEMBER', open: false, staff: true },
-  editOwnMessage: { least: 'MEMBER', open: false, staff: true },
+  editOwnMessage: { least: 'READER', open: false, staff: false },
   deleteOwnMessage: { least: 'READER', open: false, staff: true },
   deleteAnyMessage: { least: 'MODERATOR', open: false, staff: true },
   manageMembers: { least: 'MODERATOR', open: false, staff: true },

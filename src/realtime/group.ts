@@ -44,7 +44,7 @@ export class Group implements Watcher {
 
   /** Up to where the live ones have all there is. */
   get reached(): number {
-    const isAtEnd = !this.#telling && this.hub.after(this.#topics, this.position)?.length === 0;
+    const isAtEnd = !this.#telling && this.hub.after(this.#topics, this.position, this)?.length === 0;
     return isAtEnd ? Math.max(this.position, this.hub.watermark) : this.position;
   }
 
@@ -67,7 +67,7 @@ export class Group implements Watcher {
       this.#topics = subscriber.topics;
     } else if (subscriber.topics.join() !== this.#topics.join()) return false;
     else if (subscriber.position !== this.position) {
-      if (this.#telling || this.hub.after(this.#topics, this.position)?.length !== 0) return false;
+      if (this.#telling || this.hub.after(this.#topics, this.position, this)?.length !== 0) return false;
       this.position = Math.max(this.position, subscriber.position);
     }
     this.#behind.delete(subscriber);
@@ -78,7 +78,6 @@ export class Group implements Watcher {
   /** Loss of rights does not wait its turn behind what is still to be sent. */
   arrived(event: JournalEvent): void {
     if (event.control) for (const subscriber of [...this.#live, ...this.#behind]) subscriber.heed(event);
-    if (event.position > this.hub.watermark) this.hub.awaitWatermark(this);
     this.advanced();
   }
 
@@ -107,7 +106,7 @@ export class Group implements Watcher {
 
   #next(): readonly JournalEvent[] | null {
     if (this.#live.size === 0) return null;
-    const events = this.hub.after(this.#topics, this.position);
+    const events = this.hub.after(this.#topics, this.position, this);
     if (events === null) for (const subscriber of this.#live) this.#dismiss(subscriber, 'behind');
     return events;
   }

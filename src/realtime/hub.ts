@@ -33,11 +33,17 @@ export interface Watcher {
   advanced(): void;
 }
 
-/** Missing events are waited for this long before they are read from the journal. */
-const missingMs = 100;
-/** After this long without a control message the journal is polled. */
-const silenceMs = 1_500;
-const pollMs = 250;
+/** What the hub waits for, in milliseconds. */
+export interface HubTiming {
+  /** What the bus has not brought after this long is read from the journal. @default 100 */
+  readonly missingMs: number;
+  /** After this long without a control message the journal is polled. @default 1_500 */
+  readonly silenceMs: number;
+  /** How often it is polled then. @default 250 */
+  readonly pollMs: number;
+}
+
+const usualTiming: HubTiming = { missingMs: 100, silenceMs: 1_500, pollMs: 250 };
 const pageSize = 200;
 const feedCapacity = 128;
 
@@ -53,16 +59,20 @@ export class Hub {
   readonly #bus: Bus;
   readonly #journal: Journal;
   readonly #failed: (error: unknown) => void;
+  readonly #timing: HubTiming;
   #topics = new Map<string, Listening>();
   #awaiting = new Set<Watcher>();
   #stopControl: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #heardAt = 0;
+  /** The newest position that was told of. */
+  #known = 0;
   #following: Promise<void> | undefined;
   #now: Promise<Now> | undefined;
   #reads = new Map<string, Promise<Page>>();
 
-  constructor({ bus, journal, failed }: { bus: Bus; journal: Journal; failed: (error: unknown) => void }) {
+  constructor({ bus, journal, failed, timing = usualTiming }: HubOptions) {
+    this.#timing = timing;
     this.#bus = bus;
     this.#journal = journal;
     this.#failed = failed;
@@ -83,8 +93,8 @@ export class Hub {
     );
     this.watermark = (await this.#journal.now()).head;
     this.#timer = setInterval(() => {
-      if (performance.now() - this.#heardAt > silenceMs) void this.#follow();
-    }, pollMs);
+      if (performance.now() - this.#heardAt > this.#timing.silenceMs) void this.#follow();
+    }, this.#timing.pollMs);
   }
 
   async close(): Promise<void> {
@@ -116,17 +126,18 @@ export class Hub {
   /**
    * What the feeds hold behind a position, oldest first; null when one does not reach back that far.
    * One topic's events are contiguous by their `prev`; several topics are only in order up to the watermark.
-   * What came by several topics is there once, by the first of them.
+   * What came by several topics is there once, by the first of them. What is held back until the watermark has
+   * moved, the watcher will be told of.
    */
-  after(topics: readonly string[], position: number): readonly JournalEvent[] | null {
+  after(topics: readonly string[], position: number, watcher: Watcher): readonly JournalEvent[] | null {
     if (topics.length === 1) return this.#topics.get(topics[0]!)?.feed.after(position) ?? null;
     const merged = new Map<number, JournalEvent>();
     for (const topic of topics) {
       const events = this.#topics.get(topic)?.feed.after(position);
       if (!events) return null;
       for (const event of events) {
-        if (event.position <= this.watermark && !merged.has(event.position))
-          merged.set(event.position, event);
+        if (event.position > this.watermark) this.#awaiting.add(watcher);
+        else if (!merged.has(event.position)) merged.set(event.position, event);
       }
     }
     return [...merged.values()].sort((one, other) => one.position - other.position);
@@ -178,7 +189,7 @@ export class Hub {
       } catch (error) {
         // Without the feed its subscribers still follow the journal.
         this.#failed(error);
-        await new Promise((resolve) => setTimeout(resolve, pollMs));
+        await new Promise((resolve) => setTimeout(resolve, this.#timing.pollMs));
       }
     }
   }
@@ -194,10 +205,17 @@ export class Hub {
     if (message.epoch !== this.epoch) return;
     this.#heardAt = performance.now();
     if (message.to <= this.watermark) return;
-    if (message.from > this.watermark) return void this.#follow();
-    if (this.#hasAll(message)) this.#advance(message.to);
-    else
-      setTimeout(() => (this.#hasAll(message) ? this.#advance(message.to) : void this.#follow()), missingMs);
+    this.#known = Math.max(this.#known, message.to);
+    if (message.from > this.watermark) void this.#follow();
+    else if (this.#hasAll(message)) this.#advance(message.to);
+    else setTimeout(() => this.#settle(message), this.#timing.missingMs);
+  }
+
+  /** What was missing has come by now, or is read. */
+  #settle(message: ControlMessage): void {
+    if (message.to <= this.watermark) return;
+    if (message.from <= this.watermark && this.#hasAll(message)) this.#advance(message.to);
+    else void this.#follow();
   }
 
   #hasAll({ topics }: ControlMessage): boolean {
@@ -231,9 +249,18 @@ export class Hub {
       const { events, upTo } = await this.#journal.stretch(this.watermark, pageSize);
       for (const event of events) this.#accept(event);
       this.#advance(upTo);
-      if (events.length < pageSize) return;
+      // What has been told of meanwhile is read as well.
+      if (events.length < pageSize && upTo >= this.#known) return;
     }
   }
+}
+
+interface HubOptions {
+  readonly bus: Bus;
+  readonly journal: Journal;
+  /** The database or the bus did not answer. */
+  failed(error: unknown): void;
+  readonly timing?: HubTiming;
 }
 
 interface Listening {

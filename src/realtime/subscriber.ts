@@ -18,6 +18,8 @@ export type EndReason = 'revoked' | 'expired';
 
 /** While the journal cannot be read it is tried again this often. */
 const retryMs = 250;
+/** How long what was committed before a loss of rights may still be sent. The promise is one second. */
+const graceMs = 500;
 
 /**
  *                 ┌─────────────── slow · behind · turn ───────────────┐
@@ -43,6 +45,7 @@ export class Subscriber {
   #wake: (() => void) | undefined;
   /** Something has happened since it last looked. */
   #isStirred = false;
+  #grace: NodeJS.Timeout | undefined;
   /** The topics have to be asked for anew. */
   #hasTurned = false;
   /** Events that were committed before a subscription that starts now, and relayed after. */
@@ -85,16 +88,20 @@ export class Subscriber {
   close(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
+    clearTimeout(this.#grace);
     this.#group.hub.detach(this.topics, this.#group);
     this.#group.remove(this);
     this.wake();
     this.#closed();
   }
 
-  /** Looks at an event that changes rights before its turn has come. */
+  /**
+   * Looks at an event that changes rights before its turn has come: what lies before a loss may be a long way
+   * still, and ends in time wherever the subscriber is by then.
+   */
   heed(event: JournalEvent): void {
     if (event.position <= this.position) return;
-    if (this.source.revokes?.(event)) this.#end('revoked');
+    if (this.source.revokes?.(event)) this.#grace ??= setTimeout(() => this.#end('revoked'), graceMs);
     else if (this.#state === 'catching up' && this.source.turns?.(event)) this.#hasTurned = true;
   }
 
@@ -148,7 +155,7 @@ export class Subscriber {
   }
 
   #fromFeed(): Page | null {
-    const events = this.#group.hub.after(this.topics, this.position);
+    const events = this.#group.hub.after(this.topics, this.position, this.#group);
     return events && { events, upTo: this.position, gap: false };
   }
 
@@ -222,6 +229,7 @@ export class Subscriber {
   }
 
   #end(reason: EndReason): void {
+    if (this.#state === 'closed') return;
     this.close();
     this.#sink.end(reason);
   }

@@ -15,7 +15,7 @@ import type { YogaServerInstance } from 'graphql-yoga';
 import type { Context } from '../context.ts';
 import { isAway } from '../db/database.ts';
 import type { Viewer } from '../domain/viewer.ts';
-import { type ErrorCode, Refusal, unavailable } from '../errors.ts';
+import { type ErrorCode, errorCodes, Refusal, unavailable } from '../errors.ts';
 import type { Log } from '../observability/log.ts';
 import { Source } from '../realtime/source.ts';
 
@@ -174,9 +174,13 @@ function refusalExtensions({ code, retryAfterMs }: Refusal): { code: ErrorCode; 
 
 /** GraphQL's own refusals: of the document with their code already, of values without one. */
 function codedGraphQLError(error: GraphQLError, cause: GraphQLError): GraphQLError {
-  const code = error.extensions.code ?? cause.extensions.code ?? 'BAD_USER_INPUT';
+  const given = String(error.extensions.code ?? cause.extensions.code);
+  const code = given in errorCodes ? given : (codesOfYoga[given] ?? 'BAD_USER_INPUT');
   return coded(error, error.message, { ...error.extensions, code });
 }
+
+/** What Yoga refuses before there is an operation, in our words. */
+const codesOfYoga: Readonly<Record<string, ErrorCode>> = { REQUEST_ENTITY_TOO_LARGE: 'LIMIT_EXCEEDED' };
 
 function coded(error: unknown, message: string, extensions: Record<string, unknown>): GraphQLError {
   const { nodes, source, positions, path } =

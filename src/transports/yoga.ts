@@ -1,4 +1,4 @@
-import { execute } from 'graphql';
+import { execute, NoSchemaIntrospectionCustomRule } from 'graphql';
 import { createGraphQLError, createYoga, type Plugin, type YogaServerOptions } from 'graphql-yoga';
 import { type Context, createContext, type Domain } from '../context.ts';
 import type { Hub } from '../realtime/hub.ts';
@@ -12,15 +12,29 @@ interface YogaParts {
   readonly positions: Positions;
   readonly present: Present;
   readonly bodyBytes: number;
+  readonly isProduction: boolean;
   /** Null: none. Otherwise the token that GraphiQL starts with, if there is one. */
   readonly graphiql: { readonly token: string | null } | null;
 }
 
 /** Queries and mutations over HTTP, and the plugins that every wire shares. */
-export function createGraphQL({ domain, hub, positions, present, bodyBytes, graphiql }: YogaParts): Yoga {
+export function createGraphQL({
+  domain,
+  hub,
+  positions,
+  present,
+  bodyBytes,
+  isProduction,
+  graphiql,
+}: YogaParts): Yoga {
   const options: YogaServerOptions<Caller, Context> = {
     schema,
-    plugins: [useErrorCodes(), useGraphqlJs(), useNoSubscriptionsOverPlainHttp()],
+    plugins: [
+      useErrorCodes(),
+      useGraphqlJs(),
+      useNoSubscriptionsOverPlainHttp(),
+      ...(isProduction ? [useIntrospectionForAdmins()] : []),
+    ],
     context: async ({ viewer, resume, params }: Caller & { params?: Parameters }) => {
       // The head is read before everything else in the query, and only where it is asked for.
       const asksForPosition = typeof params?.query === 'string' && /\bposition\b/.test(params.query);
@@ -85,6 +99,15 @@ function useErrorCodes(): Plugin {
       ({ result }) => {
         for (const error of result) error.extensions.code ??= 'GRAPHQL_VALIDATION_FAILED';
       },
+  };
+}
+
+/** In production the schema is shown to role admin alone. */
+function useIntrospectionForAdmins(): Plugin<Caller> {
+  return {
+    onValidate: ({ context, addValidationRule }) => {
+      if (!context.viewer?.roles.includes('admin')) addValidationRule(NoSchemaIntrospectionCustomRule);
+    },
   };
 }
 

@@ -1,0 +1,244 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { MemoryBus } from '../../src/realtime/bus.ts';
+import type { JournalEvent } from '../../src/realtime/event.ts';
+import { Group, type Rendered } from '../../src/realtime/group.ts';
+import { Hub, type HubTiming, type Journal } from '../../src/realtime/hub.ts';
+import { silent } from '../../src/realtime/meter.ts';
+import { type Sink, Subscriber } from '../../src/realtime/subscriber.ts';
+
+const topics = ['a', 'b', 'c'];
+
+/** A journal in memory, and the bus that may lose what it is told. */
+class World {
+  readonly bus = new MemoryBus();
+  readonly events: JournalEvent[] = [];
+  #published = 0;
+  #position = 0;
+  readonly journal: Journal = {
+    epoch: 'one',
+    now: async () => ({ head: this.#position, pending: new Set() }),
+    read: async (asked, after, limit) => {
+      const events = this.events.filter(({ topic, position }) => asked.includes(topic) && position > after);
+      return {
+        events: events.slice(0, limit),
+        upTo: events[limit - 1]?.position ?? this.#position,
+        gap: false,
+      };
+    },
+    stretch: async (after, limit) => {
+      const events = this.events.filter(({ position }) => position > after);
+      return {
+        events: events.slice(0, limit),
+        upTo: events[limit - 1]?.position ?? this.#position,
+        gap: false,
+      };
+    },
+  };
+  readonly hub: Hub;
+
+  constructor(timing?: HubTiming) {
+    const failed = (error: unknown) => expect(error).toBeNull();
+    this.hub = new Hub({ bus: this.bus, journal: this.journal, failed, timing });
+  }
+
+  /** Relays one event, and tells the bus unless that loses it. */
+  relay(topic: string, isLost: boolean): void {
+    const prev = this.events.findLast((event) => event.topic === topic)?.position ?? 0;
+    this.#position += 1;
+    const event: JournalEvent = {
+      ...{ position: this.#position, topic, prev, id: String(this.#position), kind: 'k', type: 't' },
+      ...{
+        recipientId: null,
+        subject: null,
+        erases: false,
+        control: false,
+        payload: {},
+        writtenAt: Date.now(),
+      },
+    };
+    this.events.push(event);
+    if (!isLost) this.bus.publish(topic, event);
+  }
+
+  /** The message behind a batch. */
+  control(isLost: boolean): void {
+    const named = this.events.filter(({ position }) => position > this.#published);
+    const last = Object.fromEntries(named.map(({ topic, position }) => [topic, position]));
+    if (!isLost) {
+      this.bus.publish('~control', { epoch: 'one', from: this.#published, to: this.#position, topics: last });
+    }
+    this.#published = this.#position;
+  }
+}
+
+/** A connection that takes so many payloads before it is full, until it is drained. */
+class TestSink implements Sink {
+  readonly heard: number[] = [];
+  #waiting = 0;
+  #drained: (() => void)[] = [];
+  #capacity: number;
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  get isFull(): boolean {
+    return this.#waiting >= this.#capacity;
+  }
+
+  write({ position }: Rendered): void {
+    this.heard.push(Number(position));
+    this.#waiting += 1;
+  }
+
+  drained(): Promise<void> {
+    return new Promise((resolve) => this.#drained.push(resolve));
+  }
+
+  drain(): void {
+    this.#waiting = 0;
+    for (const resolve of this.#drained.splice(0)) resolve();
+  }
+
+  end(reason: string): void {
+    throw new Error(`ended: ${reason}`);
+  }
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+const steps = fc.array(
+  fc.oneof(
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        do: fc.constant('relay'),
+        topic: fc.constantFrom(...topics),
+        lost: fc.boolean(),
+      }),
+    },
+    { weight: 3, arbitrary: fc.record({ do: fc.constant('control'), lost: fc.boolean() }) },
+    { weight: 3, arbitrary: fc.record({ do: fc.constant('drain') }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        do: fc.constant('join'),
+        capacity: fc.integer({ min: 1, max: 8 }),
+        back: fc.nat(20),
+      }),
+    },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant('turn') }) },
+  ),
+  { minLength: 5, maxLength: 120 },
+) as fc.Arbitrary<{ do: string; topic: string; lost: boolean; capacity: number; back: number }[]>;
+
+describe('subscribers of one group', () => {
+  test.each([
+    ['one topic', ['a']],
+    ['several topics', ['a', 'c']],
+  ])('of %s each hold a gap-free run in order, whatever is lost, slow or late', async (_name, followed) => {
+    await fc.assert(
+      fc.asyncProperty(steps, fc.boolean(), async (script, isAsync) => {
+        const world = new World({ missingMs: 2, silenceMs: 50, pollMs: 10 });
+        await world.hub.start();
+        const group = new Group({
+          hub: world.hub,
+          meter: silent,
+          emptied: () => {},
+          render: (event) => {
+            const rendered = { payload: '', position: String(event.position) };
+            return isAsync && event.position % 2 === 0 ? turn().then(() => rendered) : rendered;
+          },
+        });
+        const joined: { sink: TestSink; subscriber: Subscriber; from: number }[] = [];
+        const head = () => world.events.at(-1)?.position ?? 0;
+        for (const step of script) {
+          if (step.do === 'relay') world.relay(step.topic, step.lost);
+          if (step.do === 'control') world.control(step.lost);
+          if (step.do === 'drain') for (const { sink } of joined) sink.drain();
+          if (step.do === 'turn') await turn();
+          if (step.do === 'join') {
+            const sink = new TestSink(step.capacity);
+            const from = Math.max(0, head() - step.back);
+            const source = { after: from, topics: async () => followed, wants: () => true };
+            const subscriber = new Subscriber({ source, group, sink, closed: () => {} });
+            void subscriber.start();
+            joined.push({ sink, subscriber, from });
+          }
+        }
+        // The end: the relay's next message gets through, and everybody reads.
+        for (let index = 0; index < 2; index += 1) {
+          world.relay('a', false);
+          world.control(false);
+        }
+        const isWanted = ({ topic, position }: JournalEvent, from: number) =>
+          followed.includes(topic) && position > from;
+        const expected = (from: number) =>
+          world.events.filter((event) => isWanted(event, from)).map(({ position }) => position);
+        const deadline = performance.now() + 3_000;
+        while (performance.now() < deadline) {
+          if (joined.every(({ sink, from }) => sink.heard.length >= expected(from).length)) break;
+          for (const { sink } of joined) sink.drain();
+          await turn();
+        }
+        await turn();
+        for (const { sink, from } of joined) expect(sink.heard).toEqual(expected(from));
+        for (const { subscriber } of joined) subscriber.close();
+        expect({ subscribers: group.size, topics: world.hub.size }).toEqual({ subscribers: 0, topics: 0 });
+        await world.hub.close();
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test('of a last event that the bus lost hear it within the silence, without any further event', async () => {
+    const world = new World();
+    await world.hub.start();
+    const render = (event: JournalEvent) => ({ payload: '', position: String(event.position) });
+    const group = new Group({ hub: world.hub, meter: silent, emptied: () => {}, render });
+    const sink = new TestSink(10);
+    const source = { after: null, topics: async () => ['a'], wants: () => true };
+    const subscriber = new Subscriber({ source, group, sink, closed: () => {} });
+    await subscriber.start();
+    world.control(false);
+    for (let index = 0; index < 10; index += 1) await turn();
+    world.relay('a', true);
+    const startedAt = performance.now();
+    while (sink.heard.length === 0 && performance.now() - startedAt < 5_000) await turn();
+
+    expect(sink.heard).toEqual([1]);
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    subscriber.close();
+    await world.hub.close();
+  });
+
+  test('share one execution, and are one group again after 100 resumes from 100 positions', async () => {
+    const world = new World();
+    await world.hub.start();
+    let executions = 0;
+    const render = (event: JournalEvent) => ({
+      payload: '',
+      position: String((executions += 1) && event.position),
+    });
+    const group = new Group({ hub: world.hub, meter: silent, emptied: () => {}, render });
+    for (let index = 0; index < 100; index += 1) world.relay('a', false);
+    world.control(false);
+    const sinks = await Promise.all(
+      Array.from({ length: 100 }, async (_, from) => {
+        const sink = new TestSink(1_000);
+        const source = { after: from, topics: async () => ['a'], wants: () => true };
+        await new Subscriber({ source, group, sink, closed: () => {} }).start();
+        return { sink, from };
+      }),
+    );
+    while (sinks.some(({ sink, from }) => sink.heard.length < 100 - from)) await turn();
+    executions = 0;
+    world.relay('a', false);
+    world.control(false);
+    while (sinks.some(({ sink }) => sink.heard.at(-1) !== 101)) await turn();
+
+    expect(executions).toBe(1);
+    await world.hub.close();
+  });
+});
