@@ -45,16 +45,16 @@ export function createWebSockets(parts: WebSocketParts) {
       return { connectionId: client.id, position: parts.positions.seal(parts.hub.watermark) };
     },
 
-    onSubscribe: async (context, id, payload) => {
-      const { client } = context.extra;
+    onSubscribe: async ({ extra: { client } }, id, payload) => {
       const caller = { viewer: client.viewer, resume: [] };
-      if (Object.keys(context.subscriptions).length > limits.subscriptionsPerConnection) {
-        const most = limits.subscriptionsPerConnection;
-        return [present(tooLarge(`At most ${most} operations run at once on one connection.`))];
-      }
       const prepared = operations.prepare(payload, caller);
       if (Array.isArray(prepared)) return prepared;
       if (prepared.operation.operation === 'subscription') {
+        const most = limits.subscriptionsPerConnection;
+        if (client.subscriptions.size >= most) {
+          return [present(tooLarge(`A connection has at most ${most} subscriptions.`))];
+        }
+        client.subscriptions.add(id);
         // What follows on this socket waits for it to be attached.
         return { ...argsOf(prepared), client, id, attached: client.expectAttached() };
       }
@@ -80,6 +80,9 @@ export function createWebSockets(parts: WebSocketParts) {
       }
     },
 
+    onComplete: ({ extra: { client } }, id) => {
+      client.subscriptions.delete(id);
+    },
     onNext: (_context, _id, _payload, _args, result) => toJson(result) as ExecutionResult,
     onError: (_context, _id, _payload, errors) =>
       toJson({ errors: errors.map(present) }).errors as readonly GraphQLError[],
@@ -155,6 +158,8 @@ class Client implements Connection {
   readonly urlToken: string | null;
   readonly protocol: string;
   viewer: Authenticated | null = null;
+  /** The ids of those that are running. */
+  readonly subscriptions = new Set<string>();
   /** Resolves when every subscription that was asked for so far is attached. */
   attached: Promise<unknown> = Promise.resolve();
   readonly #socket: WebSocket;

@@ -52,7 +52,6 @@ describe.each(databases)('a notification on %s', (kind) => {
   const refusal = (userId: string, input: object) =>
     outcome('root', send, { input: inputFor(userId, input) }, ['service']);
 
-  // biome-ignore lint/suspicious/noExplicitAny: the fields are those that were asked for
   async function listOf(userId: string, filter: object = {}): Promise<any[]> {
     const { notifications } = await server.ask(userId, list, { filter });
     return notifications.edges.map(({ node }: { node: object }) => node);
@@ -182,6 +181,8 @@ describe.each(databases)('a notification on %s', (kind) => {
       ['an expiry that is no instant', { expiresAt: 'tomorrow' }, 'BAD_USER_INPUT'],
       ['an expiry without an offset', { expiresAt: '2999-01-01T00:00:00' }, 'BAD_USER_INPUT'],
       ['an expiry that is no day', { expiresAt: '2999-13-01T00:00:00Z' }, 'BAD_USER_INPUT'],
+      ['an expiry that is on no calendar', { expiresAt: '2999-02-30T00:00:00Z' }, 'BAD_USER_INPUT'],
+      ['an expiry in the year 0', { expiresAt: '0000-01-01T00:00:00Z' }, 'BAD_USER_INPUT'],
       ['an unknown user', { userId: 'nobody' }, 'NOT_FOUND'],
       ['an unknown actor', { actorId: 'nobody' }, 'NOT_FOUND'],
       ['an empty actor', { actorId: '' }, 'NOT_FOUND'],

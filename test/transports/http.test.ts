@@ -3,7 +3,6 @@ import { serverAudits } from 'graphql-http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { type TestServer, testServer } from '../support/server.ts';
-import { SocketClient } from '../support/websocket.ts';
 
 const foreign = 'https://elsewhere.example.com';
 const configured = 'https://app.example.com';
@@ -372,30 +371,5 @@ describe('GraphiQL', () => {
 
     expect(text).toContain('Gravitycar Realtime');
     expect(text).not.toContain('Bearer ey');
-  });
-});
-
-describe('introspection', () => {
-  const introspect = '{ __schema { queryType { name } } }';
-
-  test('is open to everybody in development', async () => {
-    expect((await server.ask('ada', introspect)).__schema.queryType.name).toBe('Query');
-  });
-
-  test('is for role admin alone in production', async () => {
-    expect((await productionServer.run('ada', introspect)).errors).toBeDefined();
-    expect((await productionServer.ask('root', introspect, {}, ['admin'])).__schema.queryType.name).toBe(
-      'Query',
-    );
-  });
-
-  test('is for role admin alone in production over WebSocket too', async () => {
-    const socket = new SocketClient(`${productionServer.url}/graphql`, {
-      token: await productionServer.token('ada'),
-    });
-    await socket.acknowledged;
-
-    expect(await socket.run({ query: introspect }).frame()).toMatchObject({ type: 'error' });
-    await socket.close();
   });
 });

@@ -18,7 +18,8 @@ describe('introspection in production', () => {
       expect((await server.run('root', query, {}, ['admin'])).data.__schema.queryType.name).toBe('Query');
     }
     const socket = await server.socket('ada');
-    expect(await socket.run({ query }).frame()).toMatchObject({ type: 'error', payload: [{ extensions: { code } }] });
+    const refused = await socket.run({ query }).frame();
+    expect(refused?.type === 'error' && refused.payload[0]?.extensions.code).toBe(code);
     const stream = await server.events('ada', { query });
     expect((await stream.stream.next()).errors?.[0]?.extensions.code).toBe(code);
     const admin = await server.socket('root', ['admin']);

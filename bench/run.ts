@@ -1,0 +1,26 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { latency } from './latency.ts';
+import { relay } from './relay.ts';
+
+/** A row of a result: what was measured, and its figures. */
+export type Row = Record<string, string | number>;
+
+const benchmarks: Record<string, () => Promise<Row[]>> = { latency, relay };
+
+const name = process.argv[2] ?? '';
+const benchmark = benchmarks[name];
+if (!benchmark) {
+  console.error(`usage: npm run bench -- <name>, where a name is ${Object.keys(benchmarks).join(' or ')}`);
+  process.exit(1);
+}
+const rows = await benchmark();
+console.table(rows);
+const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD']).toString().trim();
+mkdirSync('bench/results', { recursive: true });
+const path = `bench/results/${name}-${new Date().toISOString().replaceAll(':', '-')}.json`;
+const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version };
+writeFileSync(path, `${JSON.stringify({ name, commit, machine, rows }, null, 2)}\n`);
+console.log(path);
+process.exit(0);
