@@ -68,9 +68,9 @@ const duration = z.string().transform((text, context) => {
 });
 
 const rate = z.string().transform((text, context): Rate => {
-  const [count = '', per = ''] = text.split('/');
+  const [count = '', per = '', ...rest] = text.split('/');
   const perMs = parseDuration(per);
-  if (/^[1-9]\d*$/.test(count) && perMs) return { count: Number(count), perMs };
+  if (/^[1-9]\d*$/.test(count) && perMs && rest.length === 0) return { count: Number(count), perMs };
   context.addIssue({ code: 'custom', message: 'is not a rate such as 60/1m' });
   return z.NEVER;
 });

@@ -1,8 +1,9 @@
 import DataLoader from 'dataloader';
-import type { ChannelRow, Channels } from './domain/channel.ts';
+import type { Channels } from './domain/channel.ts';
 import type { Events } from './domain/event.ts';
 import type { MessageRow, Messages } from './domain/message.ts';
 import type { Notifications } from './domain/notification.ts';
+import type { ChannelRow } from './domain/place.ts';
 import type { ChannelRole } from './domain/policy.ts';
 import type { UserRow, Users } from './domain/user.ts';
 import type { Viewer } from './domain/viewer.ts';

@@ -1,5 +1,5 @@
 import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
-import { isUserId } from '../domain/input.ts';
+import { isText, isUserId } from '../domain/input.ts';
 import type { Role } from '../domain/viewer.ts';
 import { Refusal, unauthenticated, unavailable } from '../errors.ts';
 
@@ -72,12 +72,17 @@ async function claimsOf(verification: Promise<{ payload: JWTPayload }>): Promise
   if (!isUserId(sub!)) throw unauthenticated('The token names no acceptable user.');
   return {
     userId: sub!,
-    name: typeof name === 'string' && name.trim() !== '' ? name : undefined,
-    picture: typeof picture === 'string' && picture !== '' ? picture : undefined,
+    name: textOf(name),
+    picture: textOf(picture),
     roles: Array.isArray(roles) ? known.filter((role) => roles.includes(role)) : [],
     issuedAt: iat === undefined ? new Date() : new Date(iat * 1_000),
     expiresAt: exp! * 1_000,
   };
+}
+
+/** A claim that says nothing, or nothing that can be kept, counts as left out. */
+function textOf(claim: unknown): string | undefined {
+  return typeof claim === 'string' && claim.trim() !== '' && isText(claim) ? claim : undefined;
 }
 
 const known: readonly Role[] = ['admin', 'service'];
@@ -85,7 +90,10 @@ const known: readonly Role[] = ['admin', 'service'];
 function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   if (error instanceof errors.JWTExpired) return unauthenticated('The token has expired.');
-  const isOurs = error instanceof errors.JOSEError && !(error instanceof errors.JWKSTimeout);
+  const isOurs = error instanceof errors.JOSEError && !aboutKeys.has(error.code);
   // Whatever is not about the token is about fetching the keys.
   return isOurs ? unauthenticated('The token is not valid.') : unavailable();
 }
+
+/** jose's codes for an endpoint of keys that does not answer, or not with keys. */
+const aboutKeys = new Set(['ERR_JOSE_GENERIC', 'ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID']);

@@ -1,36 +1,30 @@
 import { and, asc, count, eq, gt, inArray, isNotNull, ne, or, sql } from 'drizzle-orm';
 import { v7 as uuid } from 'uuid';
-import type { Database, Queryable, Transaction } from '../db/database.ts';
+import type { Database, Transaction } from '../db/database.ts';
 import { append, type NewEvent } from '../db/outbox.ts';
 import { channelMembers, channels } from '../db/tables.ts';
 import { badInput, conflict, notFound } from '../errors.ts';
 import { demandLength, demandText } from './input.ts';
 import { isUuid, type Page, type PageArguments, pageRequest, toPage } from './page.ts';
 import {
-  type ChannelAction,
-  type ChannelKind,
-  type ChannelRole,
-  demandInChannel,
-  mayInChannel,
-} from './policy.ts';
+  type ChannelRow,
+  findMember,
+  findPlace,
+  isChannelName,
+  lockPlace,
+  type MemberRow,
+  standingOf,
+} from './place.ts';
+import { type ChannelKind, type ChannelRole, demandInChannel, mayInChannel } from './policy.ts';
 import { toChannel, toUser } from './topics.ts';
 import { demandUsers } from './user.ts';
 import { signedIn, type Viewer } from './viewer.ts';
-
-export type ChannelRow = typeof channels.$inferSelect;
-export type MemberRow = typeof channelMembers.$inferSelect;
 
 export interface NewChannel {
   readonly name: string;
   readonly kind?: ChannelKind | null;
   readonly title?: string | null;
   readonly memberIds?: readonly string[] | null;
-}
-
-/** A channel and how the viewer stands in it. */
-export interface Place {
-  readonly channel: ChannelRow;
-  readonly member: MemberRow | null;
 }
 
 /** The payload of the events that tell who may read: kind `access`. */
@@ -68,7 +62,7 @@ export function createChannels({ database, committed }: { database: Database; co
     /** The viewer's channels and the public ones, by name. */
     async list(viewer: Viewer | null, pageArguments: PageArguments): Promise<Page<ChannelRow>> {
       const me = signedIn(viewer);
-      const request = pageRequest(pageArguments, (key) => namePattern.test(key));
+      const request = pageRequest(pageArguments, (key) => isChannelName(key));
       const rows = await orm
         .select({ channel: channels })
         .from(channels)
@@ -252,56 +246,6 @@ export function createChannels({ database, committed }: { database: Database; co
   };
 }
 
-/**
- * Finds a channel, holds it against changes of its members until the commit, and asks whether the viewer may.
- * Whoever changes members locks for `update`: what is sent meanwhile comes before or after, never in between.
- */
-export async function lockPlace(
-  tx: Transaction,
-  viewer: Viewer,
-  name: string,
-  action: ChannelAction,
-  strength: 'key share' | 'update' = 'key share',
-): Promise<Place> {
-  const [channel] = await tx.select().from(channels).where(eq(channels.name, name)).for(strength);
-  if (!channel) throw notFound(`The channel "${name}"`);
-  const place = { channel, member: await findMember(tx, channel, viewer.id) };
-  demandInChannel(viewer, action, standingOf(place), name);
-  return place;
-}
-
-/** @throws NOT_FOUND when there is none that the viewer may read. */
-export async function readablePlace(queryable: Queryable, viewer: Viewer, name: string): Promise<Place> {
-  const place = await findPlace(queryable, viewer, name);
-  if (!place) throw notFound(`The channel "${name}"`);
-  demandInChannel(viewer, 'read', standingOf(place), name);
-  return place;
-}
-
-export function standingOf({ channel, member }: Place) {
-  return { kind: channel.kind, role: member?.role ?? null };
-}
-
-async function findPlace(queryable: Queryable, viewer: Viewer, name: string): Promise<Place | null> {
-  const [row] = await queryable
-    .select({ channel: channels, member: channelMembers })
-    .from(channels)
-    .leftJoin(
-      channelMembers,
-      and(eq(channelMembers.channelId, channels.id), eq(channelMembers.userId, viewer.id)),
-    )
-    .where(eq(channels.name, name));
-  return row ?? null;
-}
-
-async function findMember(tx: Transaction, channel: ChannelRow, userId: string): Promise<MemberRow | null> {
-  const [member] = await tx
-    .select()
-    .from(channelMembers)
-    .where(and(eq(channelMembers.channelId, channel.id), eq(channelMembers.userId, userId)));
-  return member ?? null;
-}
-
 async function demandMember(tx: Transaction, channel: ChannelRow, userId: string): Promise<MemberRow> {
   const member = await findMember(tx, channel, userId);
   if (!member) throw notFound(`The member "${userId}"`);
@@ -363,10 +307,8 @@ function access(type: string, recipients: NewEvent['recipients'], payload: Acces
   return { kind: 'access', type, recipients, payload, control: true };
 }
 
-const namePattern = /^[a-z0-9][a-z0-9_.:-]{0,99}$/;
-
 function demandName(name: string): void {
-  if (namePattern.test(name)) return;
+  if (isChannelName(name)) return;
   demandLength('name', name, 1_000);
   throw badInput(
     'A channel\'s name has 1 to 100 of a-z, 0-9, "_", ".", ":" and "-", and begins with a letter or digit.',

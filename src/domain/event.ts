@@ -8,6 +8,7 @@ import type { Positions } from '../realtime/position.ts';
 import { Source } from '../realtime/source.ts';
 import type { AccessPayload, Channels } from './channel.ts';
 import { demandJson, demandLength, type Json } from './input.ts';
+import { isChannelName } from './place.ts';
 import { demandStaff } from './policy.ts';
 import { furthest, type Resume } from './position.ts';
 import { everyone, toChannel, toUser } from './topics.ts';
@@ -126,7 +127,9 @@ async function resolveRecipients(tx: Transaction, asked: readonly EventRecipient
 async function resolveRecipient(tx: Transaction, { everyone: all, userId, channel }: EventRecipient) {
   if (userId != null) return toUser(userId);
   if (channel != null) {
-    const [row] = await tx.select().from(channels).where(eq(channels.name, channel)).for('key share');
+    const [row] = isChannelName(channel)
+      ? await tx.select().from(channels).where(eq(channels.name, channel)).for('key share')
+      : [];
     if (!row) throw notFound(`The channel "${channel}"`);
     return toChannel(row);
   }

@@ -21,9 +21,13 @@ export function demandLength(name: string, text: string, most: number): void {
   demandCharacters(name, text);
 }
 
+/** What PostgreSQL can hold as text and Unicode knows: whatever else is looked for is not there. */
+export function isText(text: string): boolean {
+  return !text.includes('\u0000') && text.isWellFormed();
+}
+
 export function isUserId(id: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
-  return id.length >= 1 && [...id].length <= longestUserId && !/[\u0000-\u001f\u007f-\u009f]/.test(id);
+  return id.length >= 1 && [...id].length <= longestUserId && isText(id) && !/\p{Cc}/u.test(id);
 }
 
 /** @throws BAD_USER_INPUT */
@@ -52,6 +56,5 @@ function demandParts(name: string, value: unknown, depth: number): void {
 
 /** What PostgreSQL cannot hold, and what is not Unicode. */
 function demandCharacters(name: string, text: string): void {
-  if (text.includes('\u0000') || !text.isWellFormed())
-    throw badInput(`\`${name}\` has characters that are none.`);
+  if (!isText(text)) throw badInput(`\`${name}\` has characters that are none.`);
 }

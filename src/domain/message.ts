@@ -7,16 +7,10 @@ import { badInput, forbidden, notFound } from '../errors.ts';
 import type { JournalEvent } from '../realtime/event.ts';
 import type { Positions } from '../realtime/position.ts';
 import { Source } from '../realtime/source.ts';
-import {
-  type AccessPayload,
-  type ChannelRow,
-  lockPlace,
-  type Place,
-  readablePlace,
-  standingOf,
-} from './channel.ts';
+import type { AccessPayload } from './channel.ts';
 import { demandJson, demandText, type Json } from './input.ts';
 import { isUuid, type Page, type PageArguments, pageRequest, toPage } from './page.ts';
+import { type ChannelRow, lockPlace, type Place, readablePlace, standingOf } from './place.ts';
 import { mayInChannel } from './policy.ts';
 import { furthest, type Resume } from './position.ts';
 import { toChannel } from './topics.ts';

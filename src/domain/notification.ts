@@ -7,7 +7,7 @@ import { badInput, notFound, tooLarge } from '../errors.ts';
 import type { JournalEvent } from '../realtime/event.ts';
 import type { Positions } from '../realtime/position.ts';
 import { Source } from '../realtime/source.ts';
-import { demandJson, demandLength, demandText, type Json } from './input.ts';
+import { demandJson, demandLength, demandText, isText, type Json } from './input.ts';
 import { isUuid, type Page, type PageArguments, pageRequest, toPage } from './page.ts';
 import { demandStaff, isStaff } from './policy.ts';
 import { furthest, type Resume } from './position.ts';
@@ -68,7 +68,7 @@ export function createNotifications({ database, positions, committed }: Notifica
       const sent = await database.transaction(async (tx) => {
         await demandUsers(
           tx,
-          inputs.flatMap(({ userId, actorId }) => (actorId ? [userId, actorId] : [userId])),
+          inputs.flatMap(({ userId, actorId }) => (actorId == null ? [userId] : [userId, actorId])),
         );
         const drafts = inputs.map(draftOf);
         const inserted = await tx.insert(notifications).values(drafts).onConflictDoNothing().returning();
@@ -182,8 +182,8 @@ function matching(viewer: Viewer, { isRead, types, categories }: NotificationFil
     eq(notifications.userId, viewer.id),
     isCurrent(),
     isRead == null ? undefined : eq(notifications.isRead, isRead),
-    types ? inArray(notifications.type, [...types]) : undefined,
-    categories ? inArray(notifications.category, [...categories]) : undefined,
+    types ? inArray(notifications.type, types.filter(isText)) : undefined,
+    categories ? inArray(notifications.category, categories.filter(isText)) : undefined,
   );
 }
 
@@ -263,10 +263,15 @@ function demandKind(name: string, kind: string): void {
     throw badInput(`\`${name}\` has 1 to 50 of a-z, 0-9, "_", "." and "-", a letter first.`);
 }
 
-/** A path or a web address: what a client makes a link of must not run as a script. */
+/** A path, a web address or a mail address: what a client makes a link of must not run as a script. */
 function demandLink(url: string | null | undefined): void {
-  if (url != null && /^\s*(javascript|data|vbscript):/i.test(url)) throw badInput('`url` is not a link.');
+  if (url == null) return;
+  const isLink =
+    URL.canParse(url, 'http://here/') && linkProtocols.has(new URL(url, 'http://here/').protocol);
+  if (!isLink) throw badInput('`url` is a path, or begins with http, https or mailto.');
 }
+
+const linkProtocols = new Set(['http:', 'https:', 'mailto:']);
 
 interface NotificationsOptions {
   readonly database: Database;

@@ -2,7 +2,7 @@ import { eq, inArray, sql } from 'drizzle-orm';
 import type { Database, Queryable } from '../db/database.ts';
 import { users } from '../db/tables.ts';
 import { notFound } from '../errors.ts';
-import { demandLength, demandText, demandUserId } from './input.ts';
+import { demandLength, demandText, demandUserId, isUserId } from './input.ts';
 import { demandStaff } from './policy.ts';
 import { signedIn, type Viewer } from './viewer.ts';
 
@@ -33,6 +33,7 @@ export function createUsers({ database }: { database: Database }) {
   return {
     async find(viewer: Viewer | null, id: string): Promise<UserRow | null> {
       signedIn(viewer);
+      if (!isUserId(id)) return null;
       const [row] = await orm.select().from(users).where(eq(users.id, id));
       return row ?? null;
     },
@@ -84,7 +85,8 @@ export function createUsers({ database }: { database: Database }) {
 export async function demandUsers(queryable: Queryable, ids: readonly string[]): Promise<void> {
   const wanted = [...new Set(ids)];
   if (wanted.length === 0) return;
-  const rows = await queryable.select({ id: users.id }).from(users).where(inArray(users.id, wanted));
+  const possible = wanted.filter(isUserId);
+  const rows = await queryable.select({ id: users.id }).from(users).where(inArray(users.id, possible));
   const known = new Set(rows.map(({ id }) => id));
   const missing = wanted.find((id) => !known.has(id));
   if (missing !== undefined) throw notFound(`The user "${missing}"`);

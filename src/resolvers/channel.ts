@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
-import type { ChannelRow, MemberRow, NewChannel } from '../domain/channel.ts';
+import type { NewChannel } from '../domain/channel.ts';
 import type { PageArguments } from '../domain/page.ts';
+import type { ChannelRow, MemberRow } from '../domain/place.ts';
 import type { ChannelRole } from '../domain/policy.ts';
 
 interface Named {

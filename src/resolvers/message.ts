@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
-import type { ChannelRow } from '../domain/channel.ts';
 import { type MessageRow, messageOf, type NewMessage } from '../domain/message.ts';
 import type { PageArguments } from '../domain/page.ts';
+import type { ChannelRow } from '../domain/place.ts';
 import type { JournalEvent } from '../realtime/event.ts';
 
 export const messages = (channel: ChannelRow, page: PageArguments, { messages }: Context) =>

@@ -1,5 +1,6 @@
-import type { ChannelRow, MemberRow, NewChannel } from '../domain/channel.ts';
+import type { NewChannel } from '../domain/channel.ts';
 import type { Page } from '../domain/page.ts';
+import type { ChannelRow, MemberRow } from '../domain/place.ts';
 import {
   addChannelMember,
   channel,

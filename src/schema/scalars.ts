@@ -26,10 +26,13 @@ continues right behind it: nothing lost, nothing twice.`,
   },
 });
 
-const isoPattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
+const isoPattern = /^(\d{4}-\d\d-(\d\d))T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
 
 function parseInstant(value: unknown): Date {
-  const instant = typeof value === 'string' && isoPattern.test(value) ? new Date(value) : undefined;
+  const [, date, day] = (typeof value === 'string' && isoPattern.exec(value)) || [];
+  // JavaScript takes the 30th of February for the 2nd of March, and PostgreSQL knows no year 0.
+  const isOfCalendar = date && !date.startsWith('0000') && new Date(date).getUTCDate() === Number(day);
+  const instant = isOfCalendar ? new Date(value as string) : undefined;
   if (!instant || Number.isNaN(instant.getTime())) {
     throw refused('An instant is ISO 8601 with an offset, for example 2026-11-22T10:30:00.000Z.');
   }

@@ -107,7 +107,9 @@ export function createOperations({ yoga, present }: { yoga: Yoga; present: Prese
       document,
       operation,
       variables,
-      shape: JSON.stringify([query, operationName, withoutAfter(operation, variables)]),
+      get shape() {
+        return JSON.stringify([query, operationName, withoutAfter(operation, variables)]);
+      },
       field: root?.name.value ?? '',
       args: async () => ({
         schema,
@@ -151,6 +153,10 @@ function show(error: unknown, log: Log): GraphQLError {
   const cause = causeOf(error);
   if (cause instanceof Refusal) return coded(error, cause.message, refusalExtensions(cause));
   if (cause instanceof GraphQLError) return codedGraphQLError(error as GraphQLError, cause);
+  // Nested so deep that reading it overflows the stack.
+  if (cause instanceof RangeError && cause.message.includes('call stack')) {
+    return coded(error, new Refusal('OPERATION_TOO_COMPLEX').message, { code: 'OPERATION_TOO_COMPLEX' });
+  }
   if (isAway(cause)) {
     log.warn({ error: String(cause) }, 'the database is away');
     return coded(error, unavailable().message, refusalExtensions(unavailable()));

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ExecutionArgs, ExecutionResult, GraphQLError } from 'graphql';
@@ -6,19 +5,16 @@ import { handleProtocols, makeServer } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Authenticate, Authenticated } from '../auth/authenticate.ts';
 import { Refusal, tooLarge } from '../errors.ts';
-import { setAlarm } from '../lib/alarm.ts';
 import type { Log } from '../observability/log.ts';
 import type { Rendered } from '../realtime/group.ts';
 import type { Hub } from '../realtime/hub.ts';
 import type { Positions } from '../realtime/position.ts';
 import type { EndReason, Sink, Subscriber } from '../realtime/subscriber.ts';
-import { Closing } from './closing.ts';
-import type { Connection, Connections } from './connections.ts';
+import type { Connections } from './connections.ts';
 import { type Operations, type Prepared, type Present, toJson } from './operation.ts';
+import { Client } from './socket.ts';
 import { endError, type OpenSubscription } from './subscription.ts';
 
-/** A ping is sent this often, and who has not answered by the next one is gone. */
-const keepAliveMs = 12_000;
 const initWaitMs = 10_000;
 /** How long a client may take to answer the closing of its socket. */
 const closeMs = 5_000;
@@ -149,132 +145,6 @@ function argsOf(prepared: Prepared) {
     contextValue: null,
     prepared,
   };
-}
-
-/** One socket. */
-class Client implements Connection {
-  readonly transport = 'websocket';
-  readonly id = randomUUID();
-  readonly urlToken: string | null;
-  readonly protocol: string;
-  viewer: Authenticated | null = null;
-  /** The ids of those that are running. */
-  readonly subscriptions = new Set<string>();
-  /** Resolves when every subscription that was asked for so far is attached. */
-  attached: Promise<unknown> = Promise.resolve();
-  readonly #socket: WebSocket;
-  readonly #parts: WebSocketParts;
-  readonly #keepAlive: NodeJS.Timeout;
-  #isAlive = true;
-  #cancelExpiry: (() => void) | undefined;
-  #answering = new Set<Promise<unknown>>();
-  #drained: (() => void)[] = [];
-
-  constructor(socket: WebSocket, request: IncomingMessage, parts: WebSocketParts) {
-    this.#socket = socket;
-    this.#parts = parts;
-    this.protocol = socket.protocol;
-    this.urlToken = new URL(request.url ?? '/', 'http://localhost').searchParams.get('token');
-    socket.on('pong', () => {
-      this.#isAlive = true;
-    });
-    this.#keepAlive = setInterval(() => this.#ping(), keepAliveMs);
-  }
-
-  get isFull(): boolean {
-    return this.#socket.bufferedAmount > this.#parts.limits.sendBufferBytes;
-  }
-
-  signIn(viewer: Authenticated): void {
-    this.viewer = viewer;
-    this.#cancelExpiry?.();
-    this.#cancelExpiry = setAlarm(viewer.expiresAt, () => this.#close(Closing.TokenExpired));
-  }
-
-  /** Of the protocol. */
-  send(text: string): Promise<void> {
-    if (this.#socket.readyState !== this.#socket.OPEN) return Promise.resolve();
-    return new Promise((resolve) => this.#socket.send(text, () => resolve()));
-  }
-
-  /** Of the protocol. */
-  close(code?: number, reason?: string): void {
-    this.#socket.close(code, reason);
-  }
-
-  /** Of the protocol. */
-  onMessage(tell: (text: string) => Promise<void>): void {
-    this.#socket.on('message', (data) => {
-      tell(String(data)).catch((error) => {
-        this.#parts.log.error({ err: error }, 'a message could not be handled');
-        this.#close(Closing.Internal);
-      });
-    });
-  }
-
-  /** One frame, without waiting; `isFull` tells when to stop. */
-  write(frame: string): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
-    this.#socket.send(frame, this.#written);
-    this.#parts.written(this.transport);
-  }
-
-  drained(): Promise<void> {
-    if (this.#socket.readyState !== this.#socket.OPEN || !this.isFull) return Promise.resolve();
-    return new Promise((resolve) => this.#drained.push(resolve));
-  }
-
-  /** The answer says that it is attached, or never will be. */
-  expectAttached(): () => void {
-    let done = () => {};
-    const attached = new Promise<void>((resolve) => {
-      done = resolve;
-    });
-    this.attached = Promise.all([this.attached, attached]);
-    return done;
-  }
-
-  answering<Result>(answer: Promise<Result>): Promise<Result> {
-    this.#answering.add(answer);
-    return answer.finally(() => this.#answering.delete(answer));
-  }
-
-  async drain(): Promise<void> {
-    await Promise.all(this.#answering);
-    // What was answered goes out before the closing frame.
-    await new Promise((resolve) => setImmediate(resolve));
-    this.#close(Closing.Draining);
-  }
-
-  destroy(): void {
-    this.#socket.terminate();
-  }
-
-  closed(): void {
-    clearInterval(this.#keepAlive);
-    this.#cancelExpiry?.();
-    this.#release();
-  }
-
-  readonly #written = () => {
-    if (this.#drained.length > 0 && this.#socket.bufferedAmount <= this.#parts.limits.sendBufferBytes / 2) {
-      this.#release();
-    }
-  };
-
-  #release(): void {
-    for (const resolve of this.#drained.splice(0)) resolve();
-  }
-
-  #ping(): void {
-    if (this.#isAlive) this.#socket.ping();
-    else this.#socket.terminate();
-    this.#isAlive = false;
-  }
-
-  #close({ code, reason }: Closing): void {
-    this.#socket.close(code, reason);
-  }
 }
 
 /**

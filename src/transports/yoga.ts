@@ -56,12 +56,19 @@ export function createGraphQL({
   return createYoga<Caller, Context>(options) as Yoga;
 }
 
+/** Over WebSocket GraphiQL does not send its headers, so the token goes with it; without one SSE is used. */
 function graphiqlOptions(token: string | null) {
+  const authorization = `Bearer ${token}`;
   return {
     title: 'Gravitycar Realtime',
-    subscriptionsProtocol: 'WS' as const,
-    ...(token ? { headers: JSON.stringify({ authorization: `Bearer ${token}` }, null, 2) } : {}),
     defaultQuery: welcome,
+    ...(token
+      ? {
+          subscriptionsProtocol: 'WS' as const,
+          headers: JSON.stringify({ authorization }, null, 2),
+          connectionParams: { authorization },
+        }
+      : { subscriptionsProtocol: 'GRAPHQL_SSE' as const }),
   };
 }
 

@@ -162,6 +162,17 @@ describe.each(['PUBLIC', 'PRIVATE'] as const)('the rights in a %s channel', (kin
     expect(await roles(name)).not.toHaveProperty(viewer);
   });
 
+  test.each(['service', 'admin'])(
+    'let the %s, no member, delete an own message but not edit it',
+    async (viewer) => {
+      const name = await furnished(kind);
+      const { sendMessage } = await server.ask(viewer, send, { name }, rolesOf[viewer]);
+
+      expect(await outcome(viewer, edit, { id: sendMessage.id }, rolesOf[viewer])).toBe('FORBIDDEN');
+      expect(await outcome(viewer, erase, { id: sendMessage.id }, rolesOf[viewer])).toBe('yes');
+    },
+  );
+
   test('are over for an own message of someone who has left', async () => {
     const name = await furnished(kind);
     const id = await messageOf('member', name);

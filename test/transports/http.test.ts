@@ -129,6 +129,31 @@ describe('an HTTP operation', () => {
     );
   });
 
+  test.each([
+    ['is no JSON', '{'],
+    ['is a list', '[]'],
+    ['is null', 'null'],
+    ['has no query', '{}'],
+    ['has a number for a query', '{"query":5}'],
+    ['has a list for variables', '{"query":"{ __typename }","variables":[]}'],
+  ])('whose body %s is refused with BAD_USER_INPUT', async (_title, body) => {
+    const headers = { 'content-type': 'application/json' };
+    const response = await fetch(`${server.url}/graphql`, { method: 'POST', headers, body });
+
+    expect(await response.json()).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] });
+  });
+
+  test('of another media type gets HTTP 415', async () => {
+    const headers = { 'content-type': 'text/plain' };
+    const response = await fetch(`${server.url}/graphql`, {
+      method: 'POST',
+      headers,
+      body: '{ __typename }',
+    });
+
+    expect(response.status).toBe(415);
+  });
+
   test('with a syntax error has the code GRAPHQL_PARSE_FAILED', async () => {
     const { errors } = await server.run('ada', '{ viewer');
     expect(errors?.[0]?.extensions.code).toBe('GRAPHQL_PARSE_FAILED');
