@@ -217,10 +217,10 @@ describe('subscribers of one group', () => {
     const world = new World();
     await world.hub.start();
     let executions = 0;
-    const render = (event: JournalEvent) => ({
-      payload: '',
-      position: String((executions += 1) && event.position),
-    });
+    const render = (event: JournalEvent) => {
+      executions += 1;
+      return { payload: '', position: String(event.position) };
+    };
     const group = new Group({ hub: world.hub, meter: silent, emptied: () => {}, render });
     for (let index = 0; index < 100; index += 1) world.relay('a', false);
     world.control(false);
