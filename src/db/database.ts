@@ -1,5 +1,5 @@
 import type { ExtractTablesWithRelations } from 'drizzle-orm';
-import type { PgDatabase, PgQueryResultHKT, PgTransaction } from 'drizzle-orm/pg-core';
+import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
 import type * as tables from './tables.ts';
 
 type Tables = typeof tables;
@@ -8,8 +8,8 @@ type Relations = ExtractTablesWithRelations<Tables>;
 /** Either kind of PostgreSQL, a server's or the embedded one. */
 export interface Database {
   readonly kind: 'postgres' | 'embedded';
-  /** Drizzle outside any transaction. */
-  readonly orm: PgDatabase<PgQueryResultHKT, Tables, Relations>;
+  /** Drizzle outside any transaction. Not to be kept: it is another one once a connection was lost. */
+  readonly orm: Queryable;
   transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result>;
   /** One autocommitted statement. JSON columns come as text. */
   query<Row>(statement: string, parameters?: readonly unknown[]): Promise<Row[]>;
@@ -18,10 +18,9 @@ export interface Database {
   close(): Promise<void>;
 }
 
-export type Transaction = PgTransaction<PgQueryResultHKT, Tables, Relations>;
-
-/** A transaction, or the database outside of one. */
-export type Queryable = Database['orm'] | Transaction;
+/** Drizzle, within a transaction or outside of one. */
+export type Queryable = PgDatabase<PgQueryResultHKT, Tables, Relations>;
+export type Transaction = Queryable;
 
 /** The SQLSTATE of whatever a driver or drizzle threw. */
 export function sqlState(error: unknown): string | undefined {

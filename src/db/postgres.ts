@@ -1,46 +1,196 @@
-import { drizzle } from 'drizzle-orm/postgres-js';
+import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
-import type { Database } from './database.ts';
+import type { Database, Transaction } from './database.ts';
 import * as tables from './tables.ts';
 
-const connections = 10;
-const readers = 4;
+const transactions = 10;
+const readers = 6;
 const statementMs = 15_000;
 
 /** A PostgreSQL server, version 14 or newer. */
 export function openPostgres(url: string): Database {
-  // Three clients: drizzle changes how its client parses, and the relay never waits behind others.
-  const clients = { orm: connect(url, connections), readers: connect(url, readers), apart: connect(url, 1) };
-  const orm = drizzle(clients.orm, { schema: tables });
-  const run = <Row>(client: postgres.Sql, statement: string, parameters: readonly unknown[]) =>
-    client.unsafe(statement, parameters as postgres.ParameterOrJSON<never>[], {
-      prepare: true,
-    }) as unknown as Promise<Row[]>;
+  const slots = new Slots(url, transactions);
+  // Clients of their own: drizzle changes how its client parses, and the relay never waits behind others.
+  const [orm, raw, apart] = [new Client(url, readers), new Client(url, readers), new Client(url, 1)];
+  const run = async <Row>({ sql }: Client, statement: string, parameters: readonly unknown[]) => [
+    ...((await sql.unsafe(statement, [...parameters] as never[], { prepare: true })) as unknown as Row[]),
+  ];
   return {
     kind: 'postgres',
-    orm,
-    transaction: (work) => orm.transaction(work),
-    query: async (statement, parameters = []) => [
-      ...(await run<never>(clients.readers, statement, parameters)),
-    ],
-    queryApart: async (statement, parameters = []) => [
-      ...(await run<never>(clients.apart, statement, parameters)),
-    ],
+    get orm() {
+      return orm.orm;
+    },
+    transaction: (work) => slots.use((slot) => slot.transaction(work)),
+    query: (statement, parameters = []) => run(raw, statement, parameters),
+    queryApart: (statement, parameters = []) => run(apart, statement, parameters),
     close: async () => {
-      await Promise.all(Object.values(clients).map((client) => client.end({ timeout: 5 })));
+      await Promise.all([slots, orm, raw, apart].map((part) => part.close()));
     },
   };
 }
 
-function connect(url: string, max: number): postgres.Sql {
+/**
+ * postgres.js 3.4 writes to a socket that is gone when a transaction goes on after its connection was lost, which
+ * ends the process, and may never flush again on a connection that it opens anew. So nothing here is used again
+ * that has lost a connection: a client is replaced whole, and a transaction's statements are refused.
+ */
+class Client {
+  sql!: postgres.Sql;
+  orm!: PostgresJsDatabase<typeof tables>;
+  readonly #make: () => postgres.Sql;
+  #isClosed = false;
+
+  constructor(url: string, max: number) {
+    this.#make = () => {
+      const sql: postgres.Sql = connect(url, max, () => this.#replace(sql));
+      return sql;
+    };
+    this.#renew();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.sql.end({ timeout: 5 });
+  }
+
+  #renew(): void {
+    const sql = this.#make();
+    this.sql = sql;
+    this.orm = ormOver(sql, (...request) => sql.unsafe(...request));
+  }
+
+  #replace(lost: postgres.Sql): void {
+    if (this.#isClosed || lost !== this.sql) return;
+    this.#renew();
+    // Its other connections may still be answering.
+    lost.end({ timeout: 5 }).catch(() => {});
+  }
+}
+
+/** One connection for one transaction at a time. */
+class Slot {
+  isLost = false;
+  readonly #sql: postgres.Sql;
+  readonly #orm: Transaction;
+
+  constructor(url: string) {
+    this.#sql = connect(url, 1, () => {
+      this.isLost = true;
+    });
+    this.#orm = ormOver(this.#sql, (...request) => this.#unsafe(...request));
+  }
+
+  async transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+    await this.#unsafe('begin');
+    try {
+      const result = await work(this.#orm);
+      const { command } = await this.#unsafe('commit');
+      if (command !== 'COMMIT') throw new Error('The transaction had failed before its end.');
+      return result;
+    } catch (error) {
+      if (!this.isLost) await this.#rollback();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#sql.end({ timeout: 5 });
+  }
+
+  async #rollback(): Promise<void> {
+    try {
+      await this.#unsafe('rollback');
+    } catch {
+      this.isLost = true;
+    }
+  }
+
+  readonly #unsafe: postgres.Sql['unsafe'] = (...request) => {
+    if (this.isLost)
+      throw Object.assign(new Error('The connection was lost.'), { code: 'CONNECTION_CLOSED' });
+    return this.#sql.unsafe(...request);
+  };
+}
+
+/** A bounded number of slots; who finds none waits. */
+class Slots {
+  readonly #url: string;
+  readonly #most: number;
+  #idle: Slot[] = [];
+  #count = 0;
+  #waiting: ((slot: Slot) => void)[] = [];
+
+  constructor(url: string, most: number) {
+    this.#url = url;
+    this.#most = most;
+  }
+
+  async use<Result>(work: (slot: Slot) => Promise<Result>): Promise<Result> {
+    const slot = await this.#acquire();
+    try {
+      return await work(slot);
+    } finally {
+      this.#release(slot);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#idle.map((slot) => slot.close()));
+  }
+
+  async #acquire(): Promise<Slot> {
+    for (let slot = this.#idle.pop(); slot; slot = this.#idle.pop()) {
+      if (!slot.isLost) return slot;
+      this.#discard(slot);
+    }
+    if (this.#count === this.#most) return new Promise((resolve) => this.#waiting.push(resolve));
+    this.#count += 1;
+    return new Slot(this.#url);
+  }
+
+  #release(slot: Slot): void {
+    const next = this.#waiting.shift();
+    if (slot.isLost) {
+      this.#discard(slot);
+      if (!next) return;
+      this.#count += 1;
+      next(new Slot(this.#url));
+    } else if (next) next(slot);
+    else this.#idle.push(slot);
+  }
+
+  #discard(slot: Slot): void {
+    this.#count -= 1;
+    slot.close().catch(() => {});
+  }
+}
+
+/** Drizzle, with statements that the server remembers: unnamed ones cost another round trip each. */
+function ormOver(
+  { options }: postgres.Sql,
+  unsafe: postgres.Sql['unsafe'],
+): PostgresJsDatabase<typeof tables> {
+  const prepared: postgres.Sql['unsafe'] = (statement, parameters) =>
+    unsafe(statement, parameters, { prepare: true });
+  return drizzle({ options, unsafe: prepared } as unknown as postgres.Sql, { schema: tables });
+}
+
+function connect(url: string, max: number, onclose: () => void): postgres.Sql {
   return postgres(url, {
     max,
+    onclose,
     connect_timeout: 5,
-    backoff: (attempts) => Math.min(1, 0.05 * 2 ** attempts),
+    max_lifetime: null,
+    backoff: () => 0.05,
     onnotice: () => {},
     connection: { application_name: 'gravitycar-realtime', statement_timeout: statementMs },
     types: {
-      json: { to: 114, from: [114, 3802], serialize: (text: string) => text, parse: (text: string) => text },
+      json: {
+        to: 114,
+        from: [114, 3802],
+        serialize: (text: string) => text,
+        parse: (text: string) => text,
+      },
     },
   });
 }

@@ -43,8 +43,6 @@ const mostMembersAtOnce = 1_000;
 export type Channels = ReturnType<typeof createChannels>;
 
 export function createChannels({ database, committed }: { database: Database; committed: () => void }) {
-  const { orm } = database;
-
   async function change<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
     const result = await database.transaction(work);
     committed();
@@ -55,7 +53,7 @@ export function createChannels({ database, committed }: { database: Database; co
     /** Null when there is none that the viewer may read. */
     async find(viewer: Viewer | null, name: string): Promise<ChannelRow | null> {
       const me = signedIn(viewer);
-      const place = await findPlace(orm, me, name);
+      const place = await findPlace(database.orm, me, name);
       return place && mayInChannel(me, 'read', standingOf(place)) ? place.channel : null;
     },
 
@@ -63,7 +61,7 @@ export function createChannels({ database, committed }: { database: Database; co
     async list(viewer: Viewer | null, pageArguments: PageArguments): Promise<Page<ChannelRow>> {
       const me = signedIn(viewer);
       const request = pageRequest(pageArguments, (key) => isChannelName(key));
-      const rows = await orm
+      const rows = await database.orm
         .select({ channel: channels })
         .from(channels)
         .leftJoin(
@@ -86,7 +84,7 @@ export function createChannels({ database, committed }: { database: Database; co
     },
 
     async byIds(ids: readonly string[]): Promise<Map<string, ChannelRow>> {
-      const rows = await orm
+      const rows = await database.orm
         .select()
         .from(channels)
         .where(inArray(channels.id, [...ids]));
@@ -96,7 +94,7 @@ export function createChannels({ database, committed }: { database: Database; co
     /** Who is in a channel, in the order of their joining. */
     async members(channel: ChannelRow, pageArguments: PageArguments): Promise<Page<MemberRow>> {
       const request = pageRequest(pageArguments, isUuid);
-      const rows = await orm
+      const rows = await database.orm
         .select()
         .from(channelMembers)
         .where(
@@ -111,7 +109,7 @@ export function createChannels({ database, committed }: { database: Database; co
     },
 
     async memberCounts(channelIds: readonly string[]): Promise<Map<string, number>> {
-      const rows = await orm
+      const rows = await database.orm
         .select({ id: channelMembers.channelId, members: count() })
         .from(channelMembers)
         .where(inArray(channelMembers.channelId, [...channelIds]))
@@ -120,7 +118,7 @@ export function createChannels({ database, committed }: { database: Database; co
     },
 
     async rolesOf(viewer: Viewer, channelIds: readonly string[]): Promise<Map<string, ChannelRole>> {
-      const rows = await orm
+      const rows = await database.orm
         .select({ id: channelMembers.channelId, role: channelMembers.role })
         .from(channelMembers)
         .where(and(eq(channelMembers.userId, viewer.id), inArray(channelMembers.channelId, [...channelIds])));

@@ -32,8 +32,6 @@ const longestClientId = 200;
 export type Messages = ReturnType<typeof createMessages>;
 
 export function createMessages({ database, positions, committed }: MessagesOptions) {
-  const { orm } = database;
-
   /** A message is shown as of its event, so the event carries the row. */
   async function announce(
     tx: Transaction,
@@ -122,7 +120,7 @@ export function createMessages({ database, positions, committed }: MessagesOptio
     },
 
     async byIds(ids: readonly string[]): Promise<Map<string, MessageRow>> {
-      const rows = await orm
+      const rows = await database.orm
         .select()
         .from(messages)
         .where(inArray(messages.id, [...ids]));
@@ -132,7 +130,7 @@ export function createMessages({ database, positions, committed }: MessagesOptio
     /** The messages of a channel that the viewer was let to, oldest first. */
     async list(channel: ChannelRow, pageArguments: PageArguments): Promise<Page<MessageRow>> {
       const request = pageRequest(pageArguments, isUuid);
-      const rows = await orm
+      const rows = await database.orm
         .select()
         .from(messages)
         .where(
@@ -154,7 +152,7 @@ export function createMessages({ database, positions, committed }: MessagesOptio
       const authorisedAt = await database.query<{ at: number }>(
         'select (extract(epoch from now()) * 1000)::float8 as at',
       );
-      const place = await readablePlace(orm, me, name);
+      const place = await readablePlace(database.orm, me, name);
       const topics = [toChannel(place.channel).topic];
       return new Source({
         after,

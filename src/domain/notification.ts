@@ -55,8 +55,6 @@ const kindPattern = /^[a-z][a-z0-9_.-]{0,49}$/;
 export type Notifications = ReturnType<typeof createNotifications>;
 
 export function createNotifications({ database, positions, committed }: NotificationsOptions) {
-  const { orm } = database;
-
   return {
     /** All or none. A `dedupeKey` that the recipient has answers with the first notification. */
     async send(viewer: Viewer | null, inputs: readonly NewNotification[]): Promise<NotificationRow[]> {
@@ -87,7 +85,7 @@ export function createNotifications({ database, positions, committed }: Notifica
     async find(viewer: Viewer | null, id: string): Promise<NotificationRow | null> {
       const me = signedIn(viewer);
       if (!isUuid(id)) return null;
-      const [row] = await orm
+      const [row] = await database.orm
         .select()
         .from(notifications)
         .where(and(eq(notifications.id, id), eq(notifications.userId, me.id), isCurrent()));
@@ -102,7 +100,7 @@ export function createNotifications({ database, positions, committed }: Notifica
     ): Promise<Page<NotificationRow>> {
       const me = signedIn(viewer);
       const request = pageRequest(pageArguments, isUuid);
-      const rows = await orm
+      const rows = await database.orm
         .select()
         .from(notifications)
         .where(
@@ -118,7 +116,7 @@ export function createNotifications({ database, positions, committed }: Notifica
     },
 
     async count(viewer: Viewer | null, filter: NotificationFilter): Promise<number> {
-      const [row] = await orm
+      const [row] = await database.orm
         .select({ total: count() })
         .from(notifications)
         .where(matching(signedIn(viewer), filter));
@@ -131,7 +129,7 @@ export function createNotifications({ database, positions, committed }: Notifica
       const missing = notFound(`The notification "${id}"`);
       if (!isUuid(id)) throw missing;
       const owned = and(eq(notifications.id, id), isStaff(me) ? undefined : eq(notifications.userId, me.id));
-      const [row] = await orm
+      const [row] = await database.orm
         .update(notifications)
         .set({
           isRead,

@@ -28,18 +28,16 @@ const longestUrl = 2_048;
 export type Users = ReturnType<typeof createUsers>;
 
 export function createUsers({ database }: { database: Database }) {
-  const { orm } = database;
-
   return {
     async find(viewer: Viewer | null, id: string): Promise<UserRow | null> {
       signedIn(viewer);
       if (!isUserId(id)) return null;
-      const [row] = await orm.select().from(users).where(eq(users.id, id));
+      const [row] = await database.orm.select().from(users).where(eq(users.id, id));
       return row ?? null;
     },
 
     async byIds(ids: readonly string[]): Promise<Map<string, UserRow>> {
-      const rows = await orm
+      const rows = await database.orm
         .select()
         .from(users)
         .where(inArray(users.id, [...ids]));
@@ -53,7 +51,7 @@ export function createUsers({ database }: { database: Database }) {
       if (avatarUrl) demandLength('avatarUrl', avatarUrl, longestUrl);
       // An avatar that is left out stays as it is.
       const written = { name, tokenIssuedAt: sql`now()`, ...(avatarUrl === undefined ? {} : { avatarUrl }) };
-      const [row] = await orm
+      const [row] = await database.orm
         .insert(users)
         .values({ id, ...written })
         .onConflictDoUpdate({ target: users.id, set: { ...written, updatedAt: sql`now()` } })
@@ -63,7 +61,7 @@ export function createUsers({ database }: { database: Database }) {
 
     /** Makes the row of a token's user, or refreshes it from a token that is newer than what is known of them. */
     async provision({ id, name, avatarUrl, issuedAt }: Profile): Promise<void> {
-      await orm
+      await database.orm
         .insert(users)
         .values({ id, name: name ?? id, avatarUrl: avatarUrl ?? null, tokenIssuedAt: issuedAt })
         .onConflictDoUpdate({
