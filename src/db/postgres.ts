@@ -1,19 +1,21 @@
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
-import type { Database, Transaction } from './database.ts';
+import { type Database, isAway, type Transaction } from './database.ts';
 import * as tables from './tables.ts';
 
 const transactions = 10;
 const readers = 6;
 const statementMs = 15_000;
+/** The server gives a statement up before that; who has not answered by then is not there. */
+const answerMs = 20_000;
 
 /** A PostgreSQL server, version 14 or newer. */
 export function openPostgres(url: string): Database {
   const slots = new Slots(url, transactions);
   // Clients of their own: drizzle changes how its client parses, and the relay never waits behind others.
   const [orm, raw, apart] = [new Client(url, readers), new Client(url, readers), new Client(url, 1)];
-  const run = async <Row>({ sql }: Client, statement: string, parameters: readonly unknown[]) => [
-    ...((await sql.unsafe(statement, [...parameters] as never[], { prepare: true })) as unknown as Row[]),
+  const run = async <Row>({ unsafe }: Client, statement: string, parameters: readonly unknown[]) => [
+    ...((await unsafe(statement, [...parameters] as never[], { prepare: true })) as unknown as Row[]),
   ];
   return {
     kind: 'postgres',
@@ -31,12 +33,14 @@ export function openPostgres(url: string): Database {
 
 /**
  * postgres.js 3.4 writes to a socket that is gone when a transaction goes on after its connection was lost, which
- * ends the process, and may never flush again on a connection that it opens anew. So nothing here is used again
- * that has lost a connection: a client is replaced whole, and a transaction's statements are refused.
+ * ends the process; it never answers what is asked between the error of a connection and its closing, and may
+ * never flush again on one that it opens anew. So nothing here is used again that has lost a connection: a client
+ * is replaced whole, and a transaction's further statements are refused.
  */
 class Client {
-  sql!: postgres.Sql;
+  unsafe!: Unsafe;
   orm!: PostgresJsDatabase<typeof tables>;
+  #sql!: postgres.Sql;
   readonly #make: () => postgres.Sql;
   #isClosed = false;
 
@@ -50,17 +54,18 @@ class Client {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.sql.end({ timeout: 5 });
+    await this.#sql.end({ timeout: 5 });
   }
 
   #renew(): void {
     const sql = this.#make();
-    this.sql = sql;
-    this.orm = ormOver(sql, (...request) => sql.unsafe(...request));
+    this.#sql = sql;
+    this.unsafe = (...request) => watched(sql.unsafe(...request), () => this.#replace(sql));
+    this.orm = ormOver(sql, this.unsafe);
   }
 
   #replace(lost: postgres.Sql): void {
-    if (this.#isClosed || lost !== this.sql) return;
+    if (this.#isClosed || lost !== this.#sql) return;
     this.#renew();
     // Its other connections may still be answering.
     lost.end({ timeout: 5 }).catch(() => {});
@@ -74,9 +79,7 @@ class Slot {
   readonly #orm: Transaction;
 
   constructor(url: string) {
-    this.#sql = connect(url, 1, () => {
-      this.isLost = true;
-    });
+    this.#sql = connect(url, 1, this.#lose);
     this.#orm = ormOver(this.#sql, (...request) => this.#unsafe(...request));
   }
 
@@ -105,10 +108,13 @@ class Slot {
     }
   }
 
-  readonly #unsafe: postgres.Sql['unsafe'] = (...request) => {
-    if (this.isLost)
-      throw Object.assign(new Error('The connection was lost.'), { code: 'CONNECTION_CLOSED' });
-    return this.#sql.unsafe(...request);
+  readonly #lose = () => {
+    this.isLost = true;
+  };
+
+  readonly #unsafe: Unsafe = (...request) => {
+    if (this.isLost) throw connectionLost();
+    return watched(this.#sql.unsafe(...request), this.#lose);
   };
 }
 
@@ -165,13 +171,31 @@ class Slots {
   }
 }
 
+type Unsafe = postgres.Sql['unsafe'];
+
+/** Tells of a lost connection before anybody else hears of it, and takes an answer that is overdue for one. */
+function watched<Query extends Promise<unknown>>(query: Query, lost: () => void): Query {
+  const overdue = setTimeout(() => {
+    // postgres.js leaves it to whoever holds a query to settle it.
+    (query as Query & { reject(error: Error): void }).reject(connectionLost());
+  }, answerMs);
+  query.then(
+    () => clearTimeout(overdue),
+    (error) => {
+      clearTimeout(overdue);
+      if (isAway(error)) lost();
+    },
+  );
+  return query;
+}
+
+function connectionLost(): Error {
+  return Object.assign(new Error('The connection to the database was lost.'), { code: 'CONNECTION_CLOSED' });
+}
+
 /** Drizzle, with statements that the server remembers: unnamed ones cost another round trip each. */
-function ormOver(
-  { options }: postgres.Sql,
-  unsafe: postgres.Sql['unsafe'],
-): PostgresJsDatabase<typeof tables> {
-  const prepared: postgres.Sql['unsafe'] = (statement, parameters) =>
-    unsafe(statement, parameters, { prepare: true });
+function ormOver({ options }: postgres.Sql, unsafe: Unsafe): PostgresJsDatabase<typeof tables> {
+  const prepared: Unsafe = (statement, parameters) => unsafe(statement, parameters, { prepare: true });
   return drizzle({ options, unsafe: prepared } as unknown as postgres.Sql, { schema: tables });
 }
 

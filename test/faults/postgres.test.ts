@@ -24,7 +24,9 @@ describe('a PostgreSQL that is stopped hard and comes back, three times', () => 
     const codes = new Set<string>();
     let isOver = false;
     const sent: string[] = [];
-    const senders = Array.from({ length: 8 }, (_, index) => sendAll(server, index, () => isOver, sent, codes));
+    const senders = Array.from({ length: 8 }, (_, index) =>
+      sendAll(server, index, () => isOver, sent, codes),
+    );
     for (let round = 0; round < 3; round += 1) {
       const before = sent.length;
       await eventually(() => expect(sent.length).toBeGreaterThan(before + 100), 20_000);
