@@ -28,7 +28,14 @@ export function relay(): Promise<Row[]> {
     );
     let told = 0;
     const meter = { ...silent, published: () => (told += 1) };
-    const engine = new Relay({ ledger, bus: new MemoryBus(), meter, failed: console.error, pollMs: 25 });
+    const engine = new Relay({
+      ledger,
+      bus: new MemoryBus(),
+      meter,
+      failed: console.error,
+      pollMs: 25,
+      gapMs: 0,
+    });
     const startedAt = performance.now();
     engine.start();
     while (told < events) await new Promise((resolve) => setTimeout(resolve, 5));

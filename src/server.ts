@@ -47,8 +47,8 @@ export interface RunningServer {
 }
 
 const demoLifetimeMs = 30 * 86_400_000;
-/** Other programs may write to a server's database, but nobody else to an embedded one. */
-const pollMs = { postgres: 25, embedded: 250 };
+/** Other programs may write to a server's database; an embedded one has one connection for everything. */
+const relaying = { postgres: { pollMs: 25, gapMs: 0 }, embedded: { pollMs: 250, gapMs: 5 } };
 
 /** Opens the database that the configuration names, and brings its tables up to date. */
 export async function openDatabase({ databaseUrl, dataDirectory }: Config): Promise<Database> {
@@ -98,7 +98,7 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
   await partitions.ensure();
   const ledger = createLedger({ database, partitions, epoch, node: randomUUID() });
   const hub = new Hub({ bus, journal: createJournal({ database, epoch }), failed });
-  const relay = new Relay({ ledger, bus, meter, failed, pollMs: pollMs[database.kind] });
+  const relay = new Relay({ ledger, bus, meter, failed, ...relaying[database.kind] });
   await hub.start();
   relay.start();
 

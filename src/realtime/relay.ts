@@ -63,23 +63,25 @@ export class Relay {
   readonly #meter: Meter;
   readonly #failed: (error: unknown) => void;
   readonly #pollMs: number;
+  readonly #gapMs: number;
   #lease: Lease | null = null;
   #published = 0;
   #limit = batchSize;
   #movedAt = 0;
+  #lookedAt = 0;
   #tendedAt = 0;
   #stopped = false;
   #running: Promise<void> | undefined;
   #poke: (() => void) | undefined;
   #poked = false;
 
-  /** `pollMs`: how often to look for what other programs wrote. */
-  constructor({ ledger, bus, meter, failed, pollMs }: RelayOptions) {
+  constructor({ ledger, bus, meter, failed, pollMs, gapMs }: RelayOptions) {
     this.#ledger = ledger;
     this.#bus = bus;
     this.#meter = meter;
     this.#failed = failed;
     this.#pollMs = pollMs;
+    this.#gapMs = gapMs;
   }
 
   get isLeading(): boolean {
@@ -133,9 +135,13 @@ export class Relay {
   }
 
   async #hasWork(): Promise<boolean> {
+    const now = performance.now();
     const poked = this.#poked;
     this.#poked = false;
-    return poked || performance.now() - this.#movedAt > heartbeatMs || (await this.#ledger.waiting());
+    if (poked || now - this.#movedAt > heartbeatMs) return true;
+    if (now - this.#lookedAt < this.#pollMs) return false;
+    this.#lookedAt = now;
+    return this.#ledger.waiting();
   }
 
   async #step({ fence }: Lease): Promise<void> {
@@ -143,6 +149,8 @@ export class Relay {
       await this.#ledger.tend(fence);
       this.#tendedAt = performance.now();
     }
+    const soon = this.#movedAt + this.#gapMs - performance.now();
+    if (soon > 0) await new Promise((resolve) => setTimeout(resolve, soon));
     const batch = await this.#move(fence);
     if (batch === undefined) return;
     if (batch === null) {
@@ -204,5 +212,8 @@ interface RelayOptions {
   readonly bus: Bus;
   readonly meter: Meter;
   failed(error: unknown): void;
+  /** How often to look for what other programs wrote. */
   readonly pollMs: number;
+  /** The least time between two batches: where each is dear, they are to be large. */
+  readonly gapMs: number;
 }
