@@ -144,6 +144,7 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
     present,
     isAllowedOrigin,
     readiness: createReadiness({ ask: () => database.query('select 1'), isDraining: () => isDraining }),
+    isDraining: () => isDraining,
     metrics,
     metricsToken: config.metricsToken,
     graphiql: config.graphiql,
@@ -162,6 +163,8 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
     (server) => {
       server.on('request', handle);
       server.on('upgrade', (request, duplex, head) => {
+        // Without a listener, a client that goes away in the middle would end the process.
+        duplex.on('error', () => duplex.destroy());
         const { pathname } = new URL(request.url ?? '/', 'http://localhost');
         if (pathname !== '/graphql') refuseUpgrade(duplex, 404);
         else if (isDraining) refuseUpgrade(duplex, 503);

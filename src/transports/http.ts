@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import cors from 'cors';
 import type { Authenticate } from '../auth/authenticate.ts';
-import { type ErrorCode, unauthenticated } from '../errors.ts';
+import { type ErrorCode, unauthenticated, unavailable } from '../errors.ts';
 import { wantsEventStream } from './accept.ts';
 import { HttpRefusal, parametersOfBody, parametersOfUrl, readBody } from './body.ts';
 import { type Operations, type Parameters, type Present, toJson, type Yoga } from './operation.ts';
@@ -54,6 +54,8 @@ export function createHttpHandler(parts: HttpParts) {
     const parameters = parametersFor(request, url, body);
     if (parameters && (wish === 'preferred' || isSubscription(parameters))) {
       if (viewer === null) throw unauthenticated();
+      // Over a connection that was open before; it would not be told to leave again.
+      if (parts.isDraining()) throw unavailable();
       const isReadOnly = request.method === 'GET';
       return streams(response, { parameters, viewer, lastEventId: resume[0], isReadOnly });
     }
@@ -132,6 +134,7 @@ interface HttpParts {
   readonly streams: ReturnType<typeof createEventStreams>;
   readonly present: Present;
   readonly isAllowedOrigin: IsAllowedOrigin;
+  readonly isDraining: () => boolean;
   readonly readiness: () => Promise<{ status: number; body: object }>;
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
   readonly metricsToken: string | undefined;
