@@ -69,13 +69,14 @@ export function createNotifications({ database, positions, committed }: Notifica
           inputs.flatMap(({ userId, actorId }) => (actorId == null ? [userId] : [userId, actorId])),
         );
         const drafts = inputs.map(draftOf);
-        const inserted = await tx.insert(notifications).values(drafts).onConflictDoNothing().returning();
-        await append(tx, ...inserted.map(created));
+        // In an order of their keys, so that two batches never wait for each other.
+        const inOrder = drafts.toSorted(byKey);
+        const inserted = await tx.insert(notifications).values(inOrder).onConflictDoNothing().returning();
         const rows = new Map(inserted.map((row) => [row.id, row]));
-        const earlier = await findByKeys(
-          tx,
-          drafts.filter(({ id }) => !rows.has(id)),
-        );
+        const sentNow = drafts.flatMap(({ id }) => rows.get(id) ?? []);
+        await append(tx, ...sentNow.map(created));
+        const isEarlier = ({ id }: Draft) => !rows.has(id);
+        const earlier = await findByKeys(tx, drafts.filter(isEarlier));
         return drafts.map((draft) => rows.get(draft.id) ?? earlier.get(keyOf(draft))!);
       });
       committed();
@@ -222,6 +223,9 @@ function created(notification: NotificationRow) {
 
 const keyOf = ({ userId, dedupeKey }: { userId: string; dedupeKey?: string | null }) =>
   JSON.stringify([userId, dedupeKey]);
+
+const byKey = (one: Draft, other: Draft) =>
+  Number(keyOf(one) > keyOf(other)) - Number(keyOf(one) < keyOf(other));
 
 async function findByKeys(tx: Transaction, drafts: readonly Draft[]): Promise<Map<string, NotificationRow>> {
   if (drafts.length === 0) return new Map();
