@@ -35,6 +35,7 @@ import { createOperations, createPresent } from './transports/operation.ts';
 import { createOriginCheck } from './transports/origin.ts';
 import { createEventStreams } from './transports/sse.ts';
 import { createOpenSubscription } from './transports/subscription.ts';
+import { urlOf } from './transports/url.ts';
 import { createWebSockets } from './transports/websocket.ts';
 import { createGraphQL } from './transports/yoga.ts';
 
@@ -165,8 +166,9 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
       server.on('upgrade', (request, duplex, head) => {
         // Without a listener, a client that goes away in the middle would end the process.
         duplex.on('error', () => duplex.destroy());
-        const { pathname } = new URL(request.url ?? '/', 'http://localhost');
-        if (pathname !== '/graphql') refuseUpgrade(duplex, 404);
+        const url = urlOf(request);
+        if (url === null) refuseUpgrade(duplex, 400);
+        else if (url.pathname !== '/graphql') refuseUpgrade(duplex, 404);
         else if (isDraining) refuseUpgrade(duplex, 503);
         else if (!isAllowedOrigin(request.headers.origin, request.headers.host)) refuseUpgrade(duplex, 403);
         else sockets.upgrade(request, duplex, head);

@@ -23,12 +23,12 @@ export function createJournal({ database, epoch }: { database: Database; epoch: 
     epoch,
 
     async now(): Promise<Now> {
-      const [row] = await database.query<{ head: number; pending: string }>(
-        `select head::float8 as head, (select coalesce(json_agg(event_id), '[]') from (
-           select event_id from realtime_outbox limit ${pendingLimit}) waiting)::text as pending
+      const [row] = await database.query<{ head: number; pending: string; at: number }>(
+        `select head::float8 as head, (extract(epoch from clock_timestamp()) * 1000)::float8 as at, (select coalesce(json_agg(event_id), '[]') from (
+           select event_id from realtime_outbox order by id limit ${pendingLimit}) waiting)::text as pending
            from realtime_relay where part = 0`,
       );
-      return { head: row!.head, pending: new Set(JSON.parse(row!.pending) as string[]) };
+      return { head: row!.head, at: row!.at, pending: new Set(JSON.parse(row!.pending) as string[]) };
     },
 
     async read(topics: readonly string[], after: number, limit: number): Promise<Page> {

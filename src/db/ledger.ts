@@ -12,6 +12,7 @@ const pageSize = 500;
 /** Outbox, journal and lease as the relay sees them. */
 export function createLedger({ database, partitions, epoch, node }: LedgerOptions): Ledger {
   const low = new LowBound();
+  let alone: number | null = null;
 
   return {
     epoch,
@@ -30,10 +31,12 @@ export function createLedger({ database, partitions, epoch, node }: LedgerOption
     },
 
     async move(fence: number, published: number, limit: number): Promise<Batch | null> {
-      const parameters = [fence, published, low.next(), limit];
+      // Alone, a row is named, so that the one that is set aside is the one that failed.
+      alone = limit === 1 ? await firstWaiting() : null;
+      const parameters = [fence, published, low.next(), limit, alone];
       const [row] = await retryWithPartition(() => database.queryApart<MovedRow>(moveBatch, parameters));
       if (!row || row.head === null) return null;
-      low.seen(row.last, row.xmin, row.xmax);
+      low.seen(row.last, row.xmin, row.xmax, row.moved < limit);
       const events = (JSON.parse(row.events) as EventRow[]).map(toEvent);
       return { head: row.head, moved: row.moved, events };
     },
@@ -47,12 +50,12 @@ export function createLedger({ database, partitions, epoch, node }: LedgerOption
       await database.queryApart(
         `with lease as (select from realtime_relay where part = 0 and fence = $1 for update),
               moved as (delete from realtime_outbox using lease
-                         where id = (select min(id) from realtime_outbox) returning realtime_outbox.*)
+                         where id = $3 returning realtime_outbox.*)
          insert into realtime_dead_letters (id, event_id, topics, recipient_types, recipient_ids, kind, event_type,
                                             sender_id, subject, erases, control, payload, created_at, error)
          select id, event_id, topics, recipient_types, recipient_ids, kind, event_type,
                 sender_id, subject, erases, control, payload, created_at, $2 from moved`,
-        [fence, error instanceof Error ? error.message : String(error)],
+        [fence, error instanceof Error ? error.message : String(error), alone],
       );
     },
 
@@ -89,6 +92,13 @@ export function createLedger({ database, partitions, epoch, node }: LedgerOption
     },
   };
 
+  async function firstWaiting(): Promise<number | null> {
+    const [row] = await database.queryApart<{ id: number | null }>(
+      'select min(id)::float8 as id from realtime_outbox',
+    );
+    return row?.id ?? null;
+  }
+
   /** A partition may be missing after a long pause of the machine. */
   async function retryWithPartition<Result>(statement: () => Promise<Result>): Promise<Result> {
     try {
@@ -123,7 +133,7 @@ interface MovedRow {
  * this batch or voids it; without a lease nothing is deleted and nothing inserted. `prev` chains each topic.
  */
 const moveBatch = `
-with picked as materialized (select id from realtime_outbox where id > $3 order by id limit $4),
+with picked as materialized (select id from realtime_outbox where id > $3 and ($5::bigint is null or id = $5) order by id limit $4),
 lease as materialized (
   update realtime_relay
      set head = head + (select count(*) from picked), published = greatest(published, $2),
@@ -178,8 +188,9 @@ class LowBound {
     return 0;
   }
 
-  seen(last: number | null, xmin: string, xmax: string): void {
-    if (this.#candidate && BigInt(xmin) >= this.#candidate.xmax) {
+  /** `isAll`: the batch took everything that its snapshot showed. */
+  seen(last: number | null, xmin: string, xmax: string, isAll: boolean): void {
+    if (isAll && this.#candidate && BigInt(xmin) >= this.#candidate.xmax) {
       this.id = Math.max(this.id, this.#candidate.id);
       this.#candidate = undefined;
     }

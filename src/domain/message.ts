@@ -149,16 +149,20 @@ export function createMessages({ database, positions, committed }: MessagesOptio
     async follow(viewer: Viewer | null, name: string, resume: Resume): Promise<Source> {
       const me = signedIn(viewer);
       const after = furthest(positions, resume);
-      const authorisedAt = await database.query<{ at: number }>(
-        'select (extract(epoch from now()) * 1000)::float8 as at',
-      );
-      const place = await readablePlace(database.orm, me, name);
-      const topics = [toChannel(place.channel).topic];
+      let granted: { place: Place; at: number } | undefined;
       return new Source({
         after,
-        topics: async () => topics,
+        // Asked once the head has been read: a right that was lost before is not given, and one that is lost
+        // later is met as an event.
+        topics: async () => {
+          const [now] = await database.query<{ at: number }>(
+            'select (extract(epoch from now()) * 1000)::float8 as at',
+          );
+          granted = { place: await readablePlace(database.orm, me, name), at: now!.at };
+          return [toChannel(granted.place.channel).topic];
+        },
         wants: ({ kind }) => kind === 'message',
-        revokes: (event) => endsReading(event, me, place, authorisedAt[0]!.at),
+        revokes: (event) => granted !== undefined && endsReading(event, me, granted.place, granted.at),
       });
     },
   };

@@ -119,15 +119,15 @@ export class Group implements Watcher {
     const rendered = rendering instanceof Promise ? await rendering : rendering;
     // From here to the end nothing is awaited: those who are admitted meanwhile stand before this event.
     this.position = event.position;
+    const turning = turns?.(event) ?? false;
     let sent = 0;
     for (const subscriber of this.#live) {
       if (subscriber.send(event, rendered)) sent += 1;
-      if (subscriber.isFull) this.#dismiss(subscriber, 'slow');
+      if (turning) this.#dismiss(subscriber, 'turn');
+      else if (subscriber.isFull) this.#dismiss(subscriber, 'slow');
     }
     if (sent > 0) this.meter.delivered(sent, (Date.now() - event.writtenAt) / 1_000);
-    if (!turns?.(event)) return true;
-    for (const subscriber of this.#live) this.#dismiss(subscriber, 'turn');
-    return false;
+    return !turning;
   }
 
   #dismiss(subscriber: Subscriber, reason: string): void {

@@ -16,6 +16,8 @@ export interface Journal {
 export interface Now {
   readonly head: number;
   readonly pending: ReadonlySet<string>;
+  /** The time of the snapshot by the database's clock, in milliseconds since 1970. */
+  readonly at: number;
 }
 
 export interface Page {

@@ -74,6 +74,7 @@ export class Relay {
   #running: Promise<void> | undefined;
   #poke: (() => void) | undefined;
   #poked = false;
+  #isPokable = false;
 
   constructor({ ledger, bus, meter, failed, pollMs, gapMs }: RelayOptions) {
     this.#ledger = ledger;
@@ -95,7 +96,7 @@ export class Relay {
   /** Something was committed to the outbox by this process. */
   wake(): void {
     this.#poked = true;
-    this.#poke?.();
+    if (this.#isPokable || this.#stopped) this.#poke?.();
   }
 
   async close(): Promise<void> {
@@ -108,14 +109,14 @@ export class Relay {
     while (!this.#stopped) {
       try {
         if (this.#lease === null) await this.#takeOver();
-        if (this.#lease === null) await this.#rest(standbyMs);
+        if (this.#lease === null) await this.#rest(standbyMs, false);
         else if (await this.#hasWork()) await this.#step(this.#lease);
-        else await this.#rest(this.#pollMs);
+        else await this.#rest(this.#pollMs, true);
       } catch (error) {
         // How a batch ended is not known: only a lease taken anew may go on.
         this.#lease = null;
         this.#failed(error);
-        await this.#rest(standbyMs);
+        await this.#rest(standbyMs, false);
       }
     }
     if (this.#lease) await this.#ledger.release(this.#lease.fence).catch(this.#failed);
@@ -191,9 +192,10 @@ export class Relay {
     this.#bus.publish(controlTopic, { epoch: this.#ledger.epoch, from, to, topics });
   }
 
-  /** Until the time is over or somebody pokes. */
-  #rest(forMs: number): Promise<void> {
-    if (this.#poked) return Promise.resolve();
+  /** Until the time is over, or somebody pokes where there is something that could be done. */
+  #rest(forMs: number, isPokable: boolean): Promise<void> {
+    this.#isPokable = isPokable;
+    if (this.#stopped || (isPokable && this.#poked)) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(done, forMs);
       this.#poke = done;

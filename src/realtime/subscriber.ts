@@ -49,7 +49,8 @@ export class Subscriber {
   /** The topics have to be asked for anew. */
   #hasTurned = false;
   /** Events that were committed before a subscription that starts now, and relayed after. */
-  #past: ReadonlySet<string> = new Set();
+  #past: ReadonlySet<string> = none;
+  #pastAt = 0;
 
   constructor({ source, group, sink, closed }: SubscriberOptions) {
     this.source = source;
@@ -73,11 +74,12 @@ export class Subscriber {
    * Answers false when its position lies beyond the journal's end, which this journal never gave out.
    */
   async start(): Promise<boolean> {
-    const { head, pending } = await this.#group.hub.now();
+    const { head, pending, at } = await this.#group.hub.now();
     const { after } = this.source;
     if (after !== null && after > head) return false;
     this.position = this.startedAt = after ?? head;
     if (after === null) this.#past = pending;
+    this.#pastAt = at;
     const topics = await this.source.topics(this.position);
     if (this.#state === 'closed') return true;
     this.#follow(topics);
@@ -109,6 +111,8 @@ export class Subscriber {
   send(event: JournalEvent, rendered: Rendered | null): boolean {
     if (this.#state === 'closed') return false;
     this.position = event.position;
+    // What was written later is relayed after all of them.
+    if (event.writtenAt > this.#pastAt) this.#past = none;
     if (this.source.revokes?.(event)) this.#end('revoked');
     else if (rendered && !this.#past.has(event.id)) {
       this.#sink.write(rendered);
@@ -234,6 +238,8 @@ export class Subscriber {
     this.#sink.end(reason);
   }
 }
+
+const none: ReadonlySet<string> = new Set();
 
 interface SubscriberOptions {
   readonly source: SourceOptions;

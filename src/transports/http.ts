@@ -7,6 +7,7 @@ import { HttpRefusal, parametersOfBody, parametersOfUrl, readBody } from './body
 import { type Operations, type Parameters, type Present, toJson, type Yoga } from './operation.ts';
 import type { IsAllowedOrigin } from './origin.ts';
 import type { createEventStreams } from './sse.ts';
+import { urlOf } from './url.ts';
 import { welcomePage } from './welcome.ts';
 
 /** Every path of the server but the upgrade to WebSocket. */
@@ -23,7 +24,8 @@ export function createHttpHandler(parts: HttpParts) {
   };
 
   async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? '/', 'http://localhost');
+    const url = urlOf(request);
+    if (url === null) throw new HttpRefusal(400, 'BAD_USER_INPUT', 'That is not an address.');
     switch (url.pathname) {
       case '/graphql':
         return graphql(request, response, url);

@@ -6,9 +6,15 @@ import { setAlarm } from '../lib/alarm.ts';
 import type { Log } from '../observability/log.ts';
 import { Closing } from './closing.ts';
 import type { Connection } from './connections.ts';
+import { urlOf } from './url.ts';
 
 /** A ping is sent this often, and who has not answered by the next one is gone. */
 const keepAliveMs = 12_000;
+
+/** What ends with its socket. */
+export interface Leaving {
+  leave(): void;
+}
 
 /** One socket. */
 export class Client implements Connection {
@@ -17,8 +23,8 @@ export class Client implements Connection {
   readonly urlToken: string | null;
   readonly protocol: string;
   viewer: Authenticated | null = null;
-  /** The ids of those that are running. */
-  readonly subscriptions = new Set<string>();
+  /** The subscriptions, by id: also those that are not attached yet. */
+  readonly streams = new Map<string, Leaving>();
   /** Resolves when every subscription that was asked for so far is attached. */
   attached: Promise<unknown> = Promise.resolve();
   readonly #socket: WebSocket;
@@ -33,7 +39,7 @@ export class Client implements Connection {
     this.#socket = socket;
     this.#parts = parts;
     this.protocol = socket.protocol;
-    this.urlToken = new URL(request.url ?? '/', 'http://localhost').searchParams.get('token');
+    this.urlToken = urlOf(request)?.searchParams.get('token') ?? null;
     socket.on('pong', () => {
       this.#isAlive = true;
     });
@@ -45,6 +51,8 @@ export class Client implements Connection {
   }
 
   signIn(viewer: Authenticated): void {
+    // It may have been closed while the token was looked at.
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
     this.viewer = viewer;
     this.#cancelExpiry?.();
     this.#cancelExpiry = setAlarm(viewer.expiresAt, () => this.#close(Closing.TokenExpired));
@@ -53,7 +61,12 @@ export class Client implements Connection {
   /** Of the protocol. */
   send(text: string): Promise<void> {
     if (this.#socket.readyState !== this.#socket.OPEN) return Promise.resolve();
-    return new Promise((resolve) => this.#socket.send(text, () => resolve()));
+    return new Promise((resolve) => {
+      this.#socket.send(text, () => {
+        this.#written();
+        resolve();
+      });
+    });
   }
 
   /** Of the protocol. */
@@ -64,6 +77,8 @@ export class Client implements Connection {
   /** Of the protocol. */
   onMessage(tell: (text: string) => Promise<void>): void {
     this.#socket.on('message', (data) => {
+      // Who does not read the answers is not asked for more questions.
+      if (this.isFull) this.#pause();
       tell(String(data)).catch((error) => {
         this.#parts.log.error({ err: error }, 'a message could not be handled');
         this.#close(Closing.Internal);
@@ -89,7 +104,7 @@ export class Client implements Connection {
     const attached = new Promise<void>((resolve) => {
       done = resolve;
     });
-    this.attached = Promise.all([this.attached, attached]);
+    this.attached = Promise.all([this.attached, attached]).then(() => {});
     return done;
   }
 
@@ -113,6 +128,12 @@ export class Client implements Connection {
     clearInterval(this.#keepAlive);
     this.#cancelExpiry?.();
     this.#release();
+    for (const stream of this.streams.values()) stream.leave();
+  }
+
+  #pause(): void {
+    this.#socket.pause();
+    void this.drained().then(() => this.#socket.resume());
   }
 
   readonly #written = () => {

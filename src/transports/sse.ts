@@ -53,6 +53,7 @@ export function createEventStreams({
     const opened = await open(prepared, viewer, stream);
     if ('refused' in opened) return stream.finish(opened.refused);
     stream.follow(opened.subscriber);
+    if (response.destroyed) return;
     connections.add(stream);
     response.once('close', () => connections.remove(stream));
   };
@@ -79,6 +80,9 @@ const complete = 'event: complete\ndata: \n\n';
 
 type StreamParts = Pick<SseParts, 'present' | 'positions' | 'limits' | 'written'>;
 
+/** What has been said to the end is given this long to be read. */
+const farewellMs = 5_000;
+
 class EventStream implements Sink, Connection {
   readonly transport = 'sse';
   readonly #response: ServerResponse;
@@ -86,7 +90,9 @@ class EventStream implements Sink, Connection {
   readonly #cancelExpiry: () => void;
   #subscriber: Subscriber | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** What came before the stream could be opened. */
   #held = '';
+  #drained: (() => void)[] = [];
 
   constructor(response: ServerResponse, viewer: Authenticated, parts: StreamParts) {
     this.#response = response;
@@ -94,43 +100,47 @@ class EventStream implements Sink, Connection {
     this.#cancelExpiry = setAlarm(viewer.expiresAt, () =>
       this.finish({ errors: [parts.present(unauthenticated('The token has expired.'))] }),
     );
+    response.on('error', () => response.destroy());
     response.once('close', () => this.#close());
+    if (response.destroyed) this.#close();
   }
 
   get isFull(): boolean {
-    return this.#response.writableLength > this.#parts.limits.sendBufferBytes;
+    return this.#response.writableLength + this.#held.length > this.#parts.limits.sendBufferBytes;
+  }
+
+  get #isOver(): boolean {
+    return this.#response.writableEnded || this.#response.destroyed;
   }
 
   /** The first block is the position that it starts from; whatever came before it is known has waited. */
   follow(subscriber: Subscriber): void {
     this.#subscriber = subscriber;
-    if (this.#response.destroyed) this.#close();
-    if (this.#response.destroyed || this.#response.headersSent) return;
+    if (this.#isOver) subscriber.close();
+    else this.#open(subscriber);
+  }
+
+  #open(subscriber: Subscriber): void {
     writeStreamHead(this.#response);
-    this.#response.write(this.#position(subscriber.startedAt) + this.#held);
+    const first = this.#position(subscriber.startedAt) + this.#held;
     this.#held = '';
+    this.#response.write(first, this.#written);
     this.#timer = setInterval(() => {
-      if (!this.isFull) this.#response.write(this.#position(subscriber.reached));
+      if (!this.isFull && !this.#isOver) this.#response.write(this.#position(subscriber.reached));
     }, positionMs);
   }
 
   write({ payload, position }: Rendered): void {
+    if (this.#isOver) return;
     const block = `id: ${position}\n${next(payload)}`;
     this.#parts.written(this.transport);
-    if (this.#subscriber) this.#response.write(block);
+    if (this.#subscriber) this.#response.write(block, this.#written);
     else this.#held += block;
   }
 
   drained(): Promise<void> {
-    if (this.#response.destroyed || !this.isFull) return Promise.resolve();
-    return new Promise((resolve) => {
-      const response = this.#response;
-      response.once('drain', go).once('close', go);
-      function go() {
-        response.off('drain', go).off('close', go);
-        resolve();
-      }
-    });
+    if (this.#isOver || !this.isFull) return Promise.resolve();
+    return new Promise((resolve) => this.#drained.push(resolve));
   }
 
   end(reason: EndReason): void {
@@ -139,30 +149,44 @@ class EventStream implements Sink, Connection {
 
   /** Says a last thing and ends the stream for good. */
   finish(result: ExecutionResult): void {
-    if (this.#response.writableEnded || this.#response.destroyed) return;
-    if (!this.#response.headersSent) writeStreamHead(this.#response);
-    this.#response.end(this.#held + next(JSON.stringify(toJson(result))) + complete);
+    if (!this.#isOver && !this.#response.headersSent) writeStreamHead(this.#response);
+    if (!this.#isOver) this.#finish(this.#held + next(JSON.stringify(toJson(result))) + complete);
     this.#close();
   }
 
+  /** Without `complete`, a client takes it for an interruption and comes back. */
   async drain(): Promise<void> {
-    // Without `complete`, a client takes it for an interruption and comes back.
-    this.#response.end(`retry: ${Math.ceil(Math.random() * comeBackMs)}\n\n`);
-    this.#close();
+    if (!this.#isOver) this.#finish(`retry: ${Math.ceil(Math.random() * comeBackMs)}\n\n`);
   }
 
   destroy(): void {
     this.#response.destroy();
   }
 
+  #finish(text: string): void {
+    this.#response.end(text);
+    this.#close();
+    const overdue = setTimeout(() => this.#response.destroy(), farewellMs);
+    this.#response.once('close', () => clearTimeout(overdue));
+  }
+
   #position(position: number): string {
     return `id: ${this.#parts.positions.seal(position)}\n\n`;
+  }
+
+  readonly #written = () => {
+    if (this.#drained.length > 0 && !this.isFull) this.#release();
+  };
+
+  #release(): void {
+    for (const resolve of this.#drained.splice(0)) resolve();
   }
 
   #close(): void {
     clearInterval(this.#timer);
     this.#cancelExpiry();
     this.#subscriber?.close();
+    this.#release();
   }
 }
 

@@ -12,7 +12,7 @@ import type { Positions } from '../realtime/position.ts';
 import type { EndReason, Sink, Subscriber } from '../realtime/subscriber.ts';
 import type { Connections } from './connections.ts';
 import { type Operations, type Prepared, type Present, toJson } from './operation.ts';
-import { Client } from './socket.ts';
+import { Client, type Leaving } from './socket.ts';
 import { endError, type OpenSubscription } from './subscription.ts';
 
 const initWaitMs = 10_000;
@@ -47,12 +47,12 @@ export function createWebSockets(parts: WebSocketParts) {
       if (Array.isArray(prepared)) return prepared;
       if (prepared.operation.operation === 'subscription') {
         const most = limits.subscriptionsPerConnection;
-        if (client.subscriptions.size >= most) {
+        if (client.streams.size >= most) {
           return [present(tooLarge(`A connection has at most ${most} subscriptions.`))];
         }
-        client.subscriptions.add(id);
         // What follows on this socket waits for it to be attached.
-        return { ...argsOf(prepared), client, id, attached: client.expectAttached() };
+        const stream = new ClientStream(client, id);
+        return { ...argsOf(prepared), client, stream, attached: client.expectAttached() };
       }
       await client.attached;
       return { ...argsOf(prepared), client };
@@ -64,21 +64,20 @@ export function createWebSockets(parts: WebSocketParts) {
     },
 
     subscribe: async (args) => {
-      const { prepared, client, id, attached } = args as Arguments;
-      const stream = new ClientStream(client, id!);
+      const { prepared, client, stream, attached } = args as Arguments;
       try {
-        const opened = await open(prepared, client.viewer, stream);
-        if ('refused' in opened) return opened.refused;
-        stream.subscriber = opened.subscriber;
-        return stream;
+        const opened = await open(prepared, client.viewer, stream!);
+        if ('refused' in opened) {
+          stream!.leave();
+          return opened.refused;
+        }
+        stream!.follow(opened.subscriber);
+        return stream!;
       } finally {
         attached!();
       }
     },
 
-    onComplete: ({ extra: { client } }, id) => {
-      client.subscriptions.delete(id);
-    },
     onNext: (_context, _id, _payload, _args, result) => toJson(result) as ExecutionResult,
     onError: (_context, _id, _payload, errors) =>
       toJson({ errors: errors.map(present) }).errors as readonly GraphQLError[],
@@ -130,7 +129,7 @@ function tokenOf(parameters: Readonly<Record<string, unknown>> | undefined): str
 interface Arguments extends ExecutionArgs {
   readonly prepared: Prepared;
   readonly client: Client;
-  readonly id?: string;
+  readonly stream?: ClientStream;
   readonly attached?: () => void;
 }
 
@@ -151,15 +150,20 @@ function argsOf(prepared: Prepared) {
  * One subscription of one socket. Payloads are written straight to the socket; as an iterable, which is how
  * graphql-ws knows it, it yields nothing and tells when it is over.
  */
-class ClientStream implements Sink, AsyncGenerator<never, undefined> {
-  subscriber: Subscriber | undefined;
+class ClientStream implements Sink, AsyncGenerator<never, undefined>, Leaving {
+  #subscriber: Subscriber | undefined;
   readonly #client: Client;
+  readonly #id: string;
   readonly #head: string;
   #over: IteratorResult<never, undefined> | Error | undefined;
   #tell: (() => void) | undefined;
 
   constructor(client: Client, id: string) {
     this.#client = client;
+    // Whoever takes the same id again has left this one, though it may not be attached yet.
+    client.streams.get(id)?.leave();
+    client.streams.set(id, this);
+    this.#id = id;
     this.#head = `{"id":${JSON.stringify(id)},"type":"next","payload":`;
   }
 
@@ -188,9 +192,17 @@ class ClientStream implements Sink, AsyncGenerator<never, undefined> {
 
   /** The client has left. */
   async return(): Promise<IteratorResult<never, undefined>> {
-    this.subscriber?.close();
-    this.#finish(done);
+    this.leave();
     return done;
+  }
+
+  follow(subscriber: Subscriber): void {
+    this.#subscriber = subscriber;
+    if (this.#over) subscriber.close();
+  }
+
+  leave(): void {
+    this.#finish(done);
   }
 
   throw(): Promise<IteratorResult<never, undefined>> {
@@ -207,6 +219,8 @@ class ClientStream implements Sink, AsyncGenerator<never, undefined> {
 
   #finish(over: IteratorResult<never, undefined> | Error): void {
     this.#over ??= over;
+    this.#subscriber?.close();
+    if (this.#client.streams.get(this.#id) === this) this.#client.streams.delete(this.#id);
     this.#tell?.();
   }
 }

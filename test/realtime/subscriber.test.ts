@@ -17,7 +17,7 @@ class World {
   #position = 0;
   readonly journal: Journal = {
     epoch: 'one',
-    now: async () => ({ head: this.#position, pending: new Set() }),
+    now: async () => ({ head: this.#position, pending: new Set(), at: 0 }),
     read: async (asked, after, limit) => {
       const events = this.events.filter(({ topic, position }) => asked.includes(topic) && position > after);
       return {
