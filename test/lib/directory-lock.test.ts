@@ -66,15 +66,11 @@ describe('A directory lock', () => {
     await lock.release();
   });
 
-  test.skipIf(process.platform === 'win32')(
-    'is still refused while its holder is suspended',
-    { timeout },
-    async () => {
-      const { contender } = await lockInChild(directory);
-      contender.child.kill('SIGSTOP');
-      await expect(lockDirectory(directory)).rejects.toThrow(DirectoryLockedError);
-    },
-  );
+  test('is still refused while its holder is suspended', { timeout }, async () => {
+    const { contender } = await lockInChild(directory);
+    contender.child.kill('SIGSTOP');
+    await expect(lockDirectory(directory)).rejects.toThrow(DirectoryLockedError);
+  });
 
   test('goes to exactly one of ten processes that find a dead one’s lock', { timeout }, async () => {
     const { contender } = await lockInChild(directory);
