@@ -192,8 +192,9 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
 
   async function close(): Promise<void> {
     isDraining = true;
-    const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
+    // Until everybody has been sent away the port answers, so that `/ready` can say 503.
     await connections.drain(config.drainSeconds * 1_000);
+    const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
     const forced = setTimeout(() => {
       connections.destroy();
       for (const server of servers) server.closeAllConnections();

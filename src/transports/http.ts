@@ -50,6 +50,7 @@ export function createHttpHandler(parts: HttpParts) {
     const resume = typeof lastEventId === 'string' && lastEventId !== '' ? [lastEventId] : [];
     const token = tokenOf(request) ?? (wish === 'no' ? null : url.searchParams.get('token'));
     const viewer = token === null ? null : await authenticate(token);
+    if (request.method === 'GET') parametersOfUrl(url);
     if (wish === 'no') return void (await yoga.handle(request, response, { viewer, resume }));
 
     const body = request.method === 'POST' ? await readBody(request, limits.bodyBytes) : undefined;

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
 import type { Authenticated } from '../auth/authenticate.ts';
-import { Refusal, unauthenticated } from '../errors.ts';
+import { Refusal, unauthenticated, unavailable } from '../errors.ts';
 import { setAlarm } from '../lib/alarm.ts';
 import type { Rendered } from '../realtime/group.ts';
 import type { Positions } from '../realtime/position.ts';
@@ -51,7 +51,12 @@ export function createEventStreams({
 
     const stream = new EventStream(response, viewer, { present, positions, limits, written });
     const opened = await open(prepared, viewer, stream);
-    if ('refused' in opened) return stream.finish(opened.refused);
+    if ('refused' in opened) {
+      // A client comes back from a status, and not from a completion.
+      const isAway = opened.refused.errors?.[0]?.extensions.code === 'UNAVAILABLE';
+      if (isAway && !response.headersSent) return stream.refuse();
+      return stream.finish(opened.refused);
+    }
     stream.follow(opened.subscriber);
     if (response.destroyed) return;
     connections.add(stream);
@@ -152,6 +157,12 @@ class EventStream implements Sink, Connection {
     if (!this.#isOver && !this.#response.headersSent) writeStreamHead(this.#response);
     if (!this.#isOver) this.#finish(this.#held + next(JSON.stringify(toJson(result))) + complete);
     this.#close();
+  }
+
+  /** There is nothing to open: what is said instead is for the HTTP server to say. */
+  refuse(): never {
+    this.#close();
+    throw unavailable();
   }
 
   /** Without `complete`, a client takes it for an interruption and comes back. */

@@ -111,6 +111,7 @@ describe.each(databases)('a server process on %s', (kind) => {
     await stream.opened;
     server.signal('SIGTERM');
 
+    await eventually(async () => expect((await fetch(`${server.url}/ready`)).status).toBe(503));
     for (const socket of sockets) expect((await socket.closed).code).toBe(1012);
     expect(await stream.ended).toBe('cut');
     expect(stream.blocks.at(-1)).toEqual({ retry: expect.stringMatching(/^\d+$/) });
