@@ -10,9 +10,12 @@ export interface Connection {
 /** Every open connection of this node. */
 export class Connections {
   #open = new Set<Connection>();
+  #isDraining = false;
 
+  /** Who was let in just before the draining began is sent away at once. */
   add(connection: Connection): void {
     this.#open.add(connection);
+    if (this.#isDraining) void connection.drain();
   }
 
   remove(connection: Connection): void {
@@ -27,6 +30,7 @@ export class Connections {
 
   /** Sends everybody away, evenly over the time, so that they do not all come to the next node at once. */
   async drain(milliseconds: number): Promise<void> {
+    this.#isDraining = true;
     const leaving = [...this.#open];
     const everyMs = milliseconds / leaving.length;
     await Promise.all(

@@ -182,7 +182,10 @@ function refusalExtensions({ code, retryAfterMs }: Refusal): { code: ErrorCode; 
 function codedGraphQLError(error: GraphQLError, cause: GraphQLError): GraphQLError {
   const given = String(error.extensions.code ?? cause.extensions.code);
   const code = given in errorCodes ? given : (codesOfYoga[given] ?? 'BAD_USER_INPUT');
-  return coded(error, error.message, { ...error.extensions, code });
+  const { originalError, ...extensions } = error.extensions;
+  // Yoga's note of what went wrong in a body is not for clients; without it the status has to hold for every type.
+  if (originalError !== undefined) extensions.http = { status: 400 };
+  return coded(error, error.message, { ...extensions, code });
 }
 
 /** What Yoga refuses before there is an operation, in our words. */

@@ -36,6 +36,8 @@ describe('a PostgreSQL that is stopped hard and comes back, three times', () => 
         const { errors } = await server.run('ada', '{ channel(name: "general") { id } }');
         expect(errors?.[0]?.extensions).toEqual({ code: 'UNAVAILABLE', retryAfterMs: expect.any(Number) });
       });
+      const refused = await server.events('ada', { query: follow });
+      expect((await refused.response).statusCode).toBe(503);
       postgres = await startPostgres(programs, postgres);
     }
     isOver = true;
