@@ -104,7 +104,7 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
   relay.start();
 
   // The domain.
-  const committed = () => relay.wake();
+  const committed = () => relay.committed();
   const users = createUsers({ database });
   const channels = createChannels({ database, committed });
   const messages = createMessages({ database, positions, committed });

@@ -30,10 +30,10 @@ export function createLedger({ database, partitions, epoch, node }: LedgerOption
       return row ?? null;
     },
 
-    async move(fence: number, published: number, limit: number): Promise<Batch | null> {
+    async move(fence: number, head: number, limit: number): Promise<Batch | null> {
       // Alone, a row is named, so that the one that is set aside is the one that failed.
       alone = limit === 1 ? await firstWaiting() : null;
-      const parameters = [fence, published, low.next(), limit, alone];
+      const parameters = [fence, head, low.next(), limit, alone];
       const [row] = await retryWithPartition(() => database.queryApart<MovedRow>(moveBatch, parameters));
       if (!row || row.head === null) return null;
       low.seen(row.last, row.xmin, row.xmax, row.moved < limit);
@@ -59,10 +59,13 @@ export function createLedger({ database, partitions, epoch, node }: LedgerOption
       );
     },
 
-    isFaultOfRow(error: unknown): boolean {
+    faultOf(error: unknown): 'row' | 'size' | null {
       const state = sqlState(error);
+      if (state === undefined || isAway(error)) return null;
+      // query_canceled: it took longer than statements may
+      if (state === '57014') return 'size';
       // data_exception, integrity_constraint_violation, program_limit_exceeded
-      return !isAway(error) && state !== undefined && /^(22|23|54)/.test(state);
+      return /^(22|23|54)/.test(state) ? 'row' : null;
     },
 
     async between(from: number, to: number): Promise<readonly JournalEvent[]> {
@@ -131,14 +134,16 @@ interface MovedRow {
 /**
  * One batch as one statement. The update of the lease row locks it until the commit, so a takeover waits for
  * this batch or voids it; without a lease nothing is deleted and nothing inserted. `prev` chains each topic.
+ * All below the head that the leader knows has been published; another head is another database's, a standby's
+ * that was promoted without the last batches.
  */
 const moveBatch = `
 with picked as materialized (select id from realtime_outbox where id > $3 and ($5::bigint is null or id = $5) order by id limit $4),
 lease as materialized (
   update realtime_relay
-     set head = head + (select count(*) from picked), published = greatest(published, $2),
+     set head = head + (select count(*) from picked), published = $2,
          expires_at = clock_timestamp() + ${leaseInterval}
-   where part = 0 and fence = $1 returning head),
+   where part = 0 and fence = $1 and head = $2 returning head),
 moved as (delete from realtime_outbox o using picked p, lease l where o.id = p.id returning o.*),
 placed as (
   select m.*, (select head from lease) - (select count(*) from picked) + row_number() over (order by m.id) as position

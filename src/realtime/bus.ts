@@ -1,36 +1,56 @@
-import type { ControlMessage, JournalEvent } from './event.ts';
+import type { ControlMessage, JournalEvent, Whisper } from './event.ts';
 
 /**
- * Carries events between nodes. It may lose, repeat or delay messages: nothing depends on it but latency.
+ * Carries messages between nodes. It may lose, repeat or delay them: nothing depends on it but latency.
  */
 export interface Bus {
+  /** False while other nodes are out of reach. */
+  readonly isConnected: boolean;
   /** Never waits and never throws. */
   publish(topic: string, message: BusMessage): void;
-  /** Resolves once listening is true; the answer stops it. */
-  listen(topic: string, tell: (message: BusMessage) => void): Promise<() => void>;
+  /** What is published to a topic is told from when `listening` resolves, or sooner. */
+  listen(topic: string, tell: (message: BusMessage) => void): Listening;
   close(): Promise<void>;
 }
 
-export type BusMessage = JournalEvent | ControlMessage;
+export interface Listening {
+  readonly listening: Promise<void>;
+  stop(): void;
+}
 
-/** The one topic that every node listens to. No topic of an event starts with `~`. */
+/** Asks whoever leads to look at the outbox; `released` asks the others to lead. */
+export interface Hint {
+  readonly released: boolean;
+}
+
+export type BusMessage = JournalEvent | ControlMessage | Whisper | Hint;
+
+/** The topics that every node listens to. No topic of an event starts with `~`. */
 export const controlTopic = '~control';
+export const hintTopic = '~hint';
+
+/** A topic's name on the bus: databases that share one do not hear each other, nor do lives of one journal. */
+export const addressOf = (epoch: string, topic: string) => `${epoch}:${topic}`;
 
 /** The bus of a single process: a message is told before `publish` returns. */
 export class MemoryBus implements Bus {
+  readonly isConnected = true;
   #listeners = new Map<string, Set<(message: BusMessage) => void>>();
 
   publish(topic: string, message: BusMessage): void {
     for (const tell of this.#listeners.get(topic) ?? []) tell(message);
   }
 
-  async listen(topic: string, tell: (message: BusMessage) => void): Promise<() => void> {
+  listen(topic: string, tell: (message: BusMessage) => void): Listening {
     const listeners = this.#listeners.get(topic) ?? new Set();
-    this.#listeners.set(topic, listeners.add(tell));
-    return () => {
-      listeners.delete(tell);
+    // Who listens twice hears twice.
+    const own = (message: BusMessage) => tell(message);
+    this.#listeners.set(topic, listeners.add(own));
+    const stop = () => {
+      listeners.delete(own);
       if (listeners.size === 0 && this.#listeners.get(topic) === listeners) this.#listeners.delete(topic);
     };
+    return { listening: Promise.resolve(), stop };
   }
 
   async close(): Promise<void> {

@@ -26,12 +26,23 @@ export interface JournalEvent {
 
 /** What the relay says after each batch, and every second: the stretch of the journal it has published. */
 export interface ControlMessage {
-  readonly epoch: string;
   /** Everything at or below was published before this stretch. */
   readonly from: number;
   readonly to: number;
   /** The last position of each topic in the stretch. */
   readonly topics: Readonly<Record<string, number>>;
+}
+
+/** What is told in passing: it is not stored, has no position, and only the newest of its key matters. */
+export interface Whisper {
+  readonly id: string;
+  readonly topic: string;
+  readonly kind: string;
+  readonly type: string;
+  /** Whom the topic stands for, by the name that clients know. */
+  readonly recipientId: string | null;
+  readonly payload: unknown;
+  readonly writtenAt: number;
 }
 
 /** `earlier` as it is to be shown once `later` has taken its content back. */

@@ -1,5 +1,6 @@
-import type { JournalEvent } from './event.ts';
+import type { JournalEvent, Whisper } from './event.ts';
 import type { Hub, Watcher } from './hub.ts';
+import { Latest } from './latest.ts';
 import type { Meter } from './meter.ts';
 import type { Subscriber } from './subscriber.ts';
 
@@ -7,12 +8,14 @@ import type { Subscriber } from './subscriber.ts';
 export interface Rendered {
   /** The execution result as JSON. */
   readonly payload: string;
-  /** The event's position as clients are given it. */
-  readonly position: string;
+  /** The event's position as clients are given it; null for what is told in passing. */
+  readonly position: string | null;
 }
 
 /** How many renderings are kept for those who are a little behind. */
 const kept = 32;
+/** Whispers of one type in one topic are at least so far apart. */
+const whisperMs = 100;
 
 /**
  * Subscribers that are shown the same: an event is executed and serialised once for all of them.
@@ -28,7 +31,10 @@ export class Group implements Watcher {
   #behind = new Set<Subscriber>();
   #telling = false;
   #rendered = new Map<JournalEvent, Rendered | Promise<Rendered>>();
-  #render: (event: JournalEvent) => Rendered | Promise<Rendered>;
+  /** What is told in passing to several of the topics comes several times. */
+  #whispered = new Set<string>();
+  #whispers = new Latest<Whisper>(whisperMs, (whisper) => void this.#whisper(whisper));
+  #render: (event: JournalEvent | Whisper) => Rendered | Promise<Rendered>;
   #emptied: () => void;
 
   constructor({ hub, meter, render, emptied }: GroupOptions) {
@@ -54,7 +60,9 @@ export class Group implements Watcher {
 
   remove(subscriber: Subscriber): void {
     const wasHere = this.#live.delete(subscriber) || this.#behind.delete(subscriber);
-    if (wasHere && this.size === 0) this.#emptied();
+    if (!wasHere || this.size > 0) return;
+    this.#whispers.close();
+    this.#emptied();
   }
 
   /**
@@ -78,12 +86,21 @@ export class Group implements Watcher {
   /** Loss of rights does not wait its turn behind what is still to be sent. */
   arrived(event: JournalEvent): void {
     if (event.control) for (const subscriber of [...this.#live, ...this.#behind]) subscriber.heed(event);
-    this.advanced();
+    if (event.position > this.hub.watermark) this.hub.awaitWatermark(this);
+    else this.advanced();
   }
 
   advanced(): void {
     if (!this.#telling && this.#live.size > 0) void this.#tell();
     for (const subscriber of this.#behind) subscriber.wake();
+  }
+
+  whispered(whisper: Whisper): void {
+    const [{ source } = {}] = [...this.#live, ...this.#behind];
+    if (!source?.hears?.(whisper) || this.#whispered.has(whisper.id)) return;
+    this.#whispered.add(whisper.id);
+    if (this.#whispered.size > kept) this.#whispered.delete(this.#whispered.values().next().value!);
+    this.#whispers.put(`${whisper.topic} ${whisper.type}`, whisper);
   }
 
   render(event: JournalEvent): Rendered | Promise<Rendered> {
@@ -93,6 +110,14 @@ export class Group implements Watcher {
     this.meter.executed();
     if (this.size > 1) this.#keep(event, rendered);
     return rendered;
+  }
+
+  async #whisper(whisper: Whisper): Promise<void> {
+    const rendered = await this.#render(whisper);
+    this.meter.executed();
+    for (const subscriber of [...this.#live, ...this.#behind]) {
+      subscriber.whisper(`${whisper.topic} ${whisper.type}`, rendered);
+    }
   }
 
   async #tell(): Promise<void> {
@@ -146,7 +171,7 @@ interface GroupOptions {
   readonly hub: Hub;
   readonly meter: Meter;
   /** Never throws and never rejects: a failure is part of what is shown. */
-  render(event: JournalEvent): Rendered | Promise<Rendered>;
+  render(event: JournalEvent | Whisper): Rendered | Promise<Rendered>;
   /** The last subscriber has left. */
   emptied(): void;
 }

@@ -1,5 +1,5 @@
-import { type Bus, type BusMessage, controlTopic } from './bus.ts';
-import type { ControlMessage, JournalEvent } from './event.ts';
+import { addressOf, type Bus, type BusMessage, controlTopic, type Listening } from './bus.ts';
+import type { ControlMessage, JournalEvent, Whisper } from './event.ts';
 import { Feed } from './feed.ts';
 
 /** What can be read back. */
@@ -30,7 +30,9 @@ export interface Page {
 
 /** Is told when something happens in the topics that it is attached to. */
 export interface Watcher {
+  /** May come before its turn, that is above the watermark; and again, when it changes rights. */
   arrived(event: JournalEvent): void;
+  whispered(whisper: Whisper): void;
   /** The watermark moved. Told to those who asked by `awaitWatermark`. */
   advanced(): void;
 }
@@ -43,18 +45,20 @@ export interface HubTiming {
   readonly silenceMs: number;
   /** How often it is polled then. @default 250 */
   readonly pollMs: number;
+  /** After this long a topic is followed by the journal alone, until the bus listens. @default 200 */
+  readonly listenMs: number;
 }
 
-const usualTiming: HubTiming = { missingMs: 100, silenceMs: 1_500, pollMs: 250 };
+const usualTiming: HubTiming = { missingMs: 100, silenceMs: 1_500, pollMs: 250, listenMs: 200 };
 const pageSize = 200;
 const feedCapacity = 128;
 
 /**
  * Topic → watchers on this node, over one bus subscription and one feed per topic.
  *
- * The watermark is the position up to which this node has everything of the topics it listens to. Control
- * messages move it; what they name and the bus did not bring, a gap between them, or their silence, are all
- * mended in one way: the stretch behind the watermark is read from the journal.
+ * The watermark is the position up to which this node has everything of the topics it listens to; nothing
+ * above it is handed out. Control messages move it. What they name and the bus did not bring, a gap between
+ * them, or their silence, are all mended in one way: the stretch behind the watermark is read from the journal.
  */
 export class Hub {
   watermark = 0;
@@ -62,9 +66,9 @@ export class Hub {
   readonly #journal: Journal;
   readonly #failed: (error: unknown) => void;
   readonly #timing: HubTiming;
-  #topics = new Map<string, Listening>();
+  #topics = new Map<string, Topic>();
   #awaiting = new Set<Watcher>();
-  #stopControl: (() => void) | undefined;
+  #control: Listening | undefined;
   #timer: NodeJS.Timeout | undefined;
   #heardAt = 0;
   /** The newest position that was told of. */
@@ -90,7 +94,7 @@ export class Hub {
   }
 
   async start(): Promise<void> {
-    this.#stopControl = await this.#bus.listen(controlTopic, (message) =>
+    this.#control = this.#bus.listen(addressOf(this.epoch, controlTopic), (message) =>
       this.#told(message as ControlMessage),
     );
     this.watermark = (await this.#journal.now()).head;
@@ -101,45 +105,51 @@ export class Hub {
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    this.#stopControl?.();
+    this.#control?.stop();
     await this.#following;
+  }
+
+  /** The bus was interrupted and is back: what it missed is read at once. */
+  refresh(): void {
+    void this.#follow();
   }
 
   attach(topics: readonly string[], watcher: Watcher): void {
     for (const topic of topics) {
-      const listening = this.#topics.get(topic) ?? this.#listen(topic);
-      listening.watchers.set(watcher, (listening.watchers.get(watcher) ?? 0) + 1);
+      const { watchers } = this.#topics.get(topic) ?? this.#listen(topic);
+      watchers.set(watcher, (watchers.get(watcher) ?? 0) + 1);
     }
   }
 
   detach(topics: readonly string[], watcher: Watcher): void {
     for (const topic of topics) {
-      const listening = this.#topics.get(topic);
-      const count = listening?.watchers.get(watcher);
-      if (!listening || !count) continue;
-      if (count > 1) listening.watchers.set(watcher, count - 1);
-      else listening.watchers.delete(watcher);
-      if (listening.watchers.size > 0) continue;
+      const known = this.#topics.get(topic);
+      const count = known?.watchers.get(watcher);
+      if (!known || !count) continue;
+      if (count > 1) known.watchers.set(watcher, count - 1);
+      else known.watchers.delete(watcher);
+      if (known.watchers.size > 0) continue;
       this.#topics.delete(topic);
-      listening.stop();
+      known.bus.stop();
     }
   }
 
   /**
-   * What the feeds hold behind a position, oldest first; null when one does not reach back that far.
-   * One topic's events are contiguous by their `prev`; several topics are only in order up to the watermark.
-   * What came by several topics is there once, by the first of them. What is held back until the watermark has
-   * moved, the watcher will be told of.
+   * What the feeds hold behind a position and up to the watermark, oldest first; null when one does not reach
+   * back that far. What came by several topics is there once, by the first of them. What is held back until the
+   * watermark has moved, the watcher will be told of.
    */
   after(topics: readonly string[], position: number, watcher: Watcher): readonly JournalEvent[] | null {
-    if (topics.length === 1) return this.#topics.get(topics[0]!)?.feed.after(position) ?? null;
+    if (topics.length === 1) {
+      const events = this.#topics.get(topics[0]!)?.feed.after(position);
+      return events ? this.#upToWatermark(events, watcher) : null;
+    }
     const merged = new Map<number, JournalEvent>();
     for (const topic of topics) {
       const events = this.#topics.get(topic)?.feed.after(position);
       if (!events) return null;
-      for (const event of events) {
-        if (event.position > this.watermark) this.#awaiting.add(watcher);
-        else if (!merged.has(event.position)) merged.set(event.position, event);
+      for (const event of this.#upToWatermark(events, watcher)) {
+        if (!merged.has(event.position)) merged.set(event.position, event);
       }
     }
     return [...merged.values()].sort((one, other) => one.position - other.position);
@@ -161,8 +171,13 @@ export class Hub {
     return this.#now;
   }
 
-  /** A page of the journal. The same topics behind the same position, asked at once, are read once. */
-  read(topics: readonly string[], after: number): Promise<Page> {
+  /** A page of the journal up to the watermark. The same topics behind the same position are read once at a time. */
+  async read(topics: readonly string[], after: number, watcher: Watcher): Promise<Page> {
+    const { events, upTo, gap } = await this.#page(topics, after);
+    return { events: this.#upToWatermark(events, watcher), upTo: Math.min(upTo, this.watermark), gap };
+  }
+
+  #page(topics: readonly string[], after: number): Promise<Page> {
     const key = `${after} ${topics.join(' ')}`;
     const running = this.#reads.get(key);
     if (running) return running;
@@ -171,40 +186,52 @@ export class Hub {
     return page;
   }
 
-  #listen(topic: string): Listening {
-    const listening: Listening = { feed: new Feed(feedCapacity), watchers: new Map(), stop: () => {} };
-    this.#topics.set(topic, listening);
-    void this.#open(topic, listening);
-    return listening;
+  #upToWatermark(events: readonly JournalEvent[], watcher: Watcher): readonly JournalEvent[] {
+    if (events.length === 0 || events.at(-1)!.position <= this.watermark) return events;
+    this.#awaiting.add(watcher);
+    return events.filter(({ position }) => position <= this.watermark);
+  }
+
+  #listen(name: string): Topic {
+    const bus = this.#bus.listen(addressOf(this.epoch, name), (message) => this.#heard(message));
+    const topic: Topic = { feed: new Feed(feedCapacity), watchers: new Map(), bus };
+    this.#topics.set(name, topic);
+    void this.#open(name, topic);
+    return topic;
   }
 
   /** Listens first and reads the head after, so that nothing can fall between the two. */
-  async #open(topic: string, listening: Listening): Promise<void> {
-    const stop = await this.#bus.listen(topic, (message) => this.#accept(message));
-    listening.stop = stop;
-    for (;;) {
-      if (this.#topics.get(topic) !== listening) return stop();
+  async #open(name: string, topic: Topic): Promise<void> {
+    await Promise.race([topic.bus.listening, after(this.#timing.listenMs)]);
+    while (this.#topics.get(name) === topic) {
       try {
-        listening.feed.open((await this.now()).head);
-        for (const watcher of listening.watchers.keys()) watcher.advanced();
+        topic.feed.open((await this.now()).head);
+        for (const watcher of topic.watchers.keys()) watcher.advanced();
         return;
       } catch (error) {
         // Without the feed its subscribers still follow the journal.
         this.#failed(error);
-        await new Promise((resolve) => setTimeout(resolve, this.#timing.pollMs));
+        await after(this.#timing.pollMs);
       }
     }
   }
 
-  #accept(message: BusMessage): void {
-    const event = message as JournalEvent;
-    const listening = this.#topics.get(event.topic);
-    if (!listening?.feed.append(event)) return;
-    for (const watcher of listening.watchers.keys()) watcher.arrived(event);
+  #heard(message: BusMessage): void {
+    if ('position' in message) this.#accept(message);
+    else if ('topic' in message) {
+      for (const watcher of this.#topics.get(message.topic)?.watchers.keys() ?? [])
+        watcher.whispered(message);
+    }
+  }
+
+  #accept(event: JournalEvent): void {
+    const topic = this.#topics.get(event.topic);
+    // What changes rights is told also when it was missed and is read late.
+    if (!topic || (!topic.feed.append(event) && !event.control)) return;
+    for (const watcher of topic.watchers.keys()) watcher.arrived(event);
   }
 
   #told(message: ControlMessage): void {
-    if (message.epoch !== this.epoch) return;
     this.#heardAt = performance.now();
     if (message.to <= this.watermark) return;
     this.#known = Math.max(this.#known, message.to);
@@ -248,11 +275,12 @@ export class Hub {
 
   async #readOn(): Promise<void> {
     for (;;) {
-      const { events, upTo } = await this.#journal.stretch(this.watermark, pageSize);
+      const from = this.watermark;
+      const { events, upTo } = await this.#journal.stretch(from, pageSize);
       for (const event of events) this.#accept(event);
       this.#advance(upTo);
-      // What has been told of meanwhile is read as well.
-      if (events.length < pageSize && upTo >= this.#known) return;
+      // What has been told of meanwhile is read as well; what is not there is not waited for here.
+      if (upTo === from || (events.length < pageSize && upTo >= this.#known)) return;
     }
   }
 }
@@ -265,9 +293,11 @@ interface HubOptions {
   readonly timing?: HubTiming;
 }
 
-interface Listening {
+interface Topic {
   readonly feed: Feed;
   /** How many times each is attached. */
   readonly watchers: Map<Watcher, number>;
-  stop: () => void;
+  readonly bus: Listening;
 }
+
+const after = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));

@@ -1,4 +1,4 @@
-import { type Bus, controlTopic } from './bus.ts';
+import { addressOf, type Bus, controlTopic, type Hint, hintTopic, type Listening } from './bus.ts';
 import type { JournalEvent } from './event.ts';
 import type { Meter } from './meter.ts';
 
@@ -9,15 +9,15 @@ export interface Ledger {
   take(): Promise<Lease | null>;
   /**
    * Moves one batch from outbox to journal, in one autocommitted statement that also renews the lease.
-   * Null: the fence is void, nothing was moved.
+   * Null: the fence is void or the head is not the one named, and nothing was moved.
    */
-  move(fence: number, published: number, limit: number): Promise<Batch | null>;
+  move(fence: number, head: number, limit: number): Promise<Batch | null>;
   /** Is anything waiting? Cheaper than an empty batch. */
   waiting(): Promise<boolean>;
   /** Puts the first waiting row, which no batch can move, out of the way with its error. */
   setAside(fence: number, error: unknown): Promise<void>;
-  /** True when the statement certainly did not commit, because of a row in it. */
-  isFaultOfRow(error: unknown): boolean;
+  /** Why the statement certainly did not commit: a row in it, or how many there were. Null: not known. */
+  faultOf(error: unknown): 'row' | 'size' | null;
   /** The events of (from, to]. */
   between(from: number, to: number): Promise<readonly JournalEvent[]>;
   /** Makes partitions ahead and drops those past retention. */
@@ -46,6 +46,8 @@ const heartbeatMs = 1_000;
 /** Who does not hold the lease asks for it this often. */
 const standbyMs = 500;
 const tendMs = 2_000;
+/** So many events are followed by a control message: hubs keep few that they cannot hand out yet. */
+const stretchSize = 64;
 
 /**
  * Moves committed events from outbox to journal and tells the bus. One node at a time does.
@@ -55,7 +57,8 @@ const tendMs = 2_000;
  *      └──────────── fence is void, or the end of a batch is unknown ────┘
  *
  * A fence that is void moves nothing, so two who both believe to hold the lease do no harm; and publishing
- * late or twice does none, because hubs drop what they have.
+ * late or twice does none, because hubs drop what they have. Who does not lead tells the one who does when
+ * something was committed.
  */
 export class Relay {
   readonly #ledger: Ledger;
@@ -75,6 +78,7 @@ export class Relay {
   #poke: (() => void) | undefined;
   #poked = false;
   #isPokable = false;
+  #hints: Listening | undefined;
 
   constructor({ ledger, bus, meter, failed, pollMs, gapMs }: RelayOptions) {
     this.#ledger = ledger;
@@ -90,19 +94,34 @@ export class Relay {
   }
 
   start(): void {
+    this.#hints = this.#bus.listen(addressOf(this.#ledger.epoch, hintTopic), (message) => {
+      const { released } = message as Hint;
+      if (released) this.#poke?.();
+      else if (this.#lease) this.#wake();
+    });
     this.#running = this.#run();
   }
 
   /** Something was committed to the outbox by this process. */
-  wake(): void {
-    this.#poked = true;
-    if (this.#isPokable || this.#stopped) this.#poke?.();
+  committed(): void {
+    if (this.#lease) this.#wake();
+    else this.#hint({ released: false });
   }
 
   async close(): Promise<void> {
     this.#stopped = true;
-    this.wake();
+    this.#poke?.();
     await this.#running;
+    this.#hints?.stop();
+  }
+
+  #wake(): void {
+    this.#poked = true;
+    if (this.#isPokable) this.#poke?.();
+  }
+
+  #hint(hint: Hint): void {
+    this.#bus.publish(addressOf(this.#ledger.epoch, hintTopic), hint);
   }
 
   async #run(): Promise<void> {
@@ -119,7 +138,10 @@ export class Relay {
         await this.#rest(standbyMs, false);
       }
     }
-    if (this.#lease) await this.#ledger.release(this.#lease.fence).catch(this.#failed);
+    if (!this.#lease) return;
+    await this.#ledger.release(this.#lease.fence).catch(this.#failed);
+    this.#lease = null;
+    this.#hint({ released: true });
   }
 
   async #takeOver(): Promise<void> {
@@ -161,35 +183,46 @@ export class Relay {
     this.#movedAt = performance.now();
     this.#publish(this.#published, batch.head, batch.events);
     this.#published = batch.head;
-    if (batch.moved === this.#limit) this.wake();
+    if (batch.moved === this.#limit) this.#wake();
     this.#limit = Math.min(batchSize, this.#limit * 2);
   }
 
-  /** Undefined: nothing was moved because of a row. Halving finds it, and alone it is set aside. */
+  /** Undefined: nothing was moved. Halving finds the row whose fault it was, and alone it is set aside. */
   async #move(fence: number): Promise<Batch | null | undefined> {
     try {
       return await this.#ledger.move(fence, this.#published, this.#limit);
     } catch (error) {
-      if (!this.#ledger.isFaultOfRow(error)) throw error;
+      const fault = this.#ledger.faultOf(error);
+      if (fault === null || (fault === 'size' && this.#limit === 1)) throw error;
       if (this.#limit === 1) {
         await this.#ledger.setAside(fence, error);
         this.#meter.setAside();
         this.#failed(error);
       }
       this.#limit = Math.max(1, Math.floor(this.#limit / 2));
-      this.wake();
+      this.#wake();
       return undefined;
     }
   }
 
   #publish(from: number, to: number, events: readonly JournalEvent[]): void {
-    const topics: Record<string, number> = {};
+    const { epoch } = this.#ledger;
+    let topics: Record<string, number> = {};
+    let count = 0;
+    let told = from;
+    const tellUpTo = (end: number) => {
+      this.#bus.publish(addressOf(epoch, controlTopic), { from: told, to: end, topics });
+      [told, count, topics] = [end, 0, {}];
+    };
     for (const event of events) {
-      this.#bus.publish(event.topic, event);
+      // One event of several topics is not torn apart.
+      if (count >= stretchSize && event.position > told + 1) tellUpTo(event.position - 1);
+      this.#bus.publish(addressOf(epoch, event.topic), event);
       this.#meter.published(event.kind);
       topics[event.topic] = event.position;
+      count += 1;
     }
-    this.#bus.publish(controlTopic, { epoch: this.#ledger.epoch, from, to, topics });
+    tellUpTo(to);
   }
 
   /** Until the time is over, or somebody pokes where there is something that could be done. */

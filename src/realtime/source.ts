@@ -1,4 +1,4 @@
-import type { JournalEvent } from './event.ts';
+import type { JournalEvent, Whisper } from './event.ts';
 
 /** What a subscription follows: said by the domain, followed by a subscriber. */
 export interface SourceOptions {
@@ -12,6 +12,10 @@ export interface SourceOptions {
   revokes?(event: JournalEvent): boolean;
   /** Does it change the topics? */
   turns?(event: JournalEvent): boolean;
+  /** Is what is told in passing delivered? By default none is. */
+  hears?(whisper: Whisper): boolean;
+  /** A topic of whispers alone, beside the others. */
+  readonly ownTopic?: string;
 }
 
 /**

@@ -20,6 +20,8 @@ export type EndReason = 'revoked' | 'expired';
 const retryMs = 250;
 /** How long what was committed before a loss of rights may still be sent. The promise is one second. */
 const graceMs = 500;
+/** Of so many keys something told in passing is kept for a full connection. */
+const mostHeld = 64;
 
 /**
  *                 ┌─────────────── slow · behind · turn ───────────────┐
@@ -51,6 +53,8 @@ export class Subscriber {
   /** Events that were committed before a subscription that starts now, and relayed after. */
   #past: ReadonlySet<string> = none;
   #pastAt = 0;
+  /** What was told in passing while the connection was full: the newest of each key. */
+  #held = new Map<string, Rendered>();
 
   constructor({ source, group, sink, closed }: SubscriberOptions) {
     this.source = source;
@@ -82,6 +86,7 @@ export class Subscriber {
     this.#pastAt = at;
     const topics = await this.source.topics(this.position);
     if (this.#state === 'closed') return true;
+    if (this.source.ownTopic) this.#group.hub.attach([this.source.ownTopic], this.#group);
     this.#follow(topics);
     this.catchUp(after === null ? 'start' : 'resume');
     return true;
@@ -92,6 +97,7 @@ export class Subscriber {
     this.#state = 'closed';
     clearTimeout(this.#grace);
     this.#group.hub.detach(this.topics, this.#group);
+    if (this.source.ownTopic) this.#group.hub.detach([this.source.ownTopic], this.#group);
     this.#group.remove(this);
     this.wake();
     this.#closed();
@@ -119,6 +125,16 @@ export class Subscriber {
       return true;
     }
     return false;
+  }
+
+  /** Writes what was told in passing; while the connection is full only the newest of each key is kept. */
+  whisper(key: string, rendered: Rendered): void {
+    if (this.#state === 'new' || this.#state === 'closed') return;
+    if (!this.#sink.isFull) return void this.#sink.write(rendered);
+    if (this.#held.size === 0) void this.#sink.drained().then(() => this.#release());
+    this.#held.delete(key);
+    this.#held.set(key, rendered);
+    if (this.#held.size > mostHeld) this.#held.delete(this.#held.keys().next().value!);
   }
 
   catchUp(reason: string): void {
@@ -166,7 +182,7 @@ export class Subscriber {
   /** Null when there is nothing to do with the answer. */
   async #fromJournal(): Promise<Page | null> {
     try {
-      const page = await this.#group.hub.read(this.topics, this.position);
+      const page = await this.#group.hub.read(this.topics, this.position, this.#group);
       return this.#state === 'catching up' ? page : null;
     } catch {
       // The database is away: a subscription outlives that.
@@ -230,6 +246,12 @@ export class Subscriber {
         resolve();
       };
     });
+  }
+
+  #release(): void {
+    const held = [...this.#held];
+    this.#held.clear();
+    for (const [key, rendered] of held) this.whisper(key, rendered);
   }
 
   #end(reason: EndReason): void {

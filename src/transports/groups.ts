@@ -1,7 +1,7 @@
 import { type ExecutionArgs, type ExecutionResult, execute } from 'graphql';
 import { createContext, type Domain } from '../context.ts';
 import type { Viewer } from '../domain/viewer.ts';
-import type { JournalEvent } from '../realtime/event.ts';
+import type { JournalEvent, Whisper } from '../realtime/event.ts';
 import { Group, type Rendered } from '../realtime/group.ts';
 import type { Hub } from '../realtime/hub.ts';
 import type { Meter } from '../realtime/meter.ts';
@@ -34,7 +34,7 @@ export class Groups {
 
   /** A subscriber that has yet to be started. `closed` is to be called once it is no more. */
   join(prepared: Prepared, viewer: Viewer, source: Source, sink: Sink): Subscriber {
-    const key = JSON.stringify([viewer.id, viewer.roles, prepared.shape]);
+    const key = JSON.stringify([viewer.id, viewer.roles, prepared.shape, source.options.ownTopic]);
     const group = this.#groups.get(key) ?? this.#create(key, prepared, viewer);
     const { field } = prepared;
     this.#fields.set(field, (this.#fields.get(field) ?? 0) + 1);
@@ -43,7 +43,7 @@ export class Groups {
 
   #create(key: string, prepared: Prepared, viewer: Viewer): Group {
     const { hub, meter } = this.#options;
-    const render = (event: JournalEvent) => this.#render(event, prepared, viewer);
+    const render = (event: JournalEvent | Whisper) => this.#render(event, prepared, viewer);
     const group = new Group({ hub, meter, render, emptied: () => this.#groups.delete(key) });
     this.#groups.set(key, group);
     return group;
@@ -55,7 +55,7 @@ export class Groups {
     else this.#fields.delete(field);
   }
 
-  #render(event: JournalEvent, prepared: Prepared, viewer: Viewer): Rendered | Promise<Rendered> {
+  #render(event: JournalEvent | Whisper, prepared: Prepared, viewer: Viewer): Rendered | Promise<Rendered> {
     const { domain, present, schema } = this.#options;
     const run = () =>
       execute({
@@ -71,9 +71,10 @@ export class Groups {
       // An event is not spent on a payload that only says that the database is away.
       if (errors?.some(({ extensions }) => extensions.code === 'UNAVAILABLE'))
         return wait(retryMs).then(run).then(show);
-      const position = this.#options.positions.seal(event.position);
+      const position = 'position' in event ? this.#options.positions.seal(event.position) : null;
+      const extensions = position === null ? undefined : { position };
       const shown = errors ? { ...result, errors } : result;
-      return { payload: JSON.stringify({ ...toJson(shown), extensions: { position } }), position };
+      return { payload: JSON.stringify({ ...toJson(shown), extensions }), position };
     };
     const result = run();
     return result instanceof Promise ? result.then(show) : show(result);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { MemoryBus } from '../../src/realtime/bus.ts';
+import { addressOf, MemoryBus } from '../../src/realtime/bus.ts';
 import type { JournalEvent } from '../../src/realtime/event.ts';
 import { Group, type Rendered } from '../../src/realtime/group.ts';
 import { Hub, type HubTiming, type Journal } from '../../src/realtime/hub.ts';
@@ -58,7 +58,7 @@ class World {
       },
     };
     this.events.push(event);
-    if (!isLost) this.bus.publish(topic, event);
+    if (!isLost) this.bus.publish(addressOf('one', topic), event);
   }
 
   /** The message behind a batch. */
@@ -66,7 +66,11 @@ class World {
     const named = this.events.filter(({ position }) => position > this.#published);
     const last = Object.fromEntries(named.map(({ topic, position }) => [topic, position]));
     if (!isLost) {
-      this.bus.publish('~control', { epoch: 'one', from: this.#published, to: this.#position, topics: last });
+      this.bus.publish(addressOf('one', '~control'), {
+        from: this.#published,
+        to: this.#position,
+        topics: last,
+      });
     }
     this.#published = this.#position;
   }
@@ -140,7 +144,7 @@ describe('subscribers of one group', () => {
   ])('of %s each hold a gap-free run in order, whatever is lost, slow or late', async (_name, followed) => {
     await fc.assert(
       fc.asyncProperty(steps, fc.boolean(), async (script, isAsync) => {
-        const world = new World({ missingMs: 2, silenceMs: 50, pollMs: 10 });
+        const world = new World({ missingMs: 2, silenceMs: 50, pollMs: 10, listenMs: 5 });
         await world.hub.start();
         const group = new Group({
           hub: world.hub,
