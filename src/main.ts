@@ -2,12 +2,11 @@ import { ConfigError, parseConfig, readEnvironment } from './config.ts';
 import { DirectoryLockedError } from './lib/directory-lock.ts';
 import { createLog } from './observability/log.ts';
 import { startServer } from './server.ts';
+import { pollingNotice } from './transports/health.ts';
 
 const embeddedNotice =
   'The database is embedded: it survives the end of the process but not a loss of power, and one process at a time\n' +
   'has it. Set DATABASE_URL to use a PostgreSQL server.';
-
-const redisNotice = 'REDIS_URL is set, and not used yet: events reach other nodes by the journal.';
 
 try {
   await main();
@@ -24,7 +23,7 @@ async function main(): Promise<void> {
   console.log(
     [
       ...(config.databaseUrl ? [] : [embeddedNotice]),
-      ...(config.redisUrls ? [redisNotice] : []),
+      ...(config.databaseUrl && !config.redisUrls ? [pollingNotice] : []),
       ...(server.demoToken ? [`demo token   ${server.demoToken}`] : []),
       ...(config.graphiql ? [`GraphiQL     ${server.url}/graphql`] : []),
       `listening on ${server.url}`,

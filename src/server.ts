@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
+import { hostname } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { createAuthenticate } from './auth/authenticate.ts';
 import { secretInDatabase, secretInDirectory } from './auth/secret.ts';
@@ -26,6 +27,7 @@ import { MemoryBus } from './realtime/bus.ts';
 import { Hub } from './realtime/hub.ts';
 import { Positions } from './realtime/position.ts';
 import { Relay } from './realtime/relay.ts';
+import { RedisBus } from './redis/bus.ts';
 import { schema } from './schema/index.ts';
 import { Connections } from './transports/connections.ts';
 import { Groups } from './transports/groups.ts';
@@ -93,12 +95,15 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
   const epoch = epochs.find(({ until }) => until === null)!.id;
   const metrics = createMetrics();
   const { meter } = metrics;
-  const bus = new MemoryBus();
+  const node = `${hostname()}-${randomUUID().slice(0, 8)}`;
+  const bus = config.redisUrls
+    ? new RedisBus({ urls: config.redisUrls, origin: node, back: () => hub.refresh(), failed })
+    : new MemoryBus();
   const retentionSeconds = config.journalRetentionMs / 1_000;
   const partitions = new Partitions({ database, retentionSeconds });
   await partitions.ensure();
-  const ledger = createLedger({ database, partitions, epoch, node: randomUUID() });
-  const hub = new Hub({ bus, journal: createJournal({ database, epoch }), failed });
+  const ledger = createLedger({ database, partitions, epoch, node });
+  const hub: Hub = new Hub({ bus, journal: createJournal({ database, epoch }), failed });
   const relay = new Relay({ ledger, bus, meter, failed, ...relaying[database.kind] });
   await hub.start();
   relay.start();
@@ -144,7 +149,14 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
     streams: createEventStreams(wire),
     present,
     isAllowedOrigin,
-    readiness: createReadiness({ ask: () => database.query('select 1'), isDraining: () => isDraining }),
+    readiness: createReadiness({
+      ask: () => database.query('select 1'),
+      isDraining: () => isDraining,
+      reach: () => {
+        if (!config.redisUrls) return config.databaseUrl ? 'polling' : 'none';
+        return bus.isConnected ? 'connected' : 'away';
+      },
+    }),
     isDraining: () => isDraining,
     metrics,
     metricsToken: config.metricsToken,
@@ -158,6 +170,7 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
     topics: () => hub.size,
     outboxDepth: () => countWaiting(database),
     isLeading: () => relay.isLeading,
+    isConnected: () => bus.isConnected,
   });
 
   const { servers, port } = await listen(

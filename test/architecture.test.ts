@@ -13,7 +13,7 @@ const floors: readonly (readonly string[])[] = [
   ['context.ts'],
   ['auth', 'limits'],
   ['domain'],
-  ['db'],
+  ['db', 'redis'],
   ['observability'],
   ['realtime'],
   ['config.ts', 'errors.ts', 'lib'],

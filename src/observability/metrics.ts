@@ -9,6 +9,7 @@ export interface Gauges {
   topics(): number;
   outboxDepth(): Promise<number>;
   isLeading(): boolean;
+  isConnected(): boolean;
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -121,7 +122,7 @@ export function createMetrics() {
       plain(
         'realtime_bus_connected',
         '1 while the bus between nodes is there; always within one process.',
-        () => 1,
+        () => (gauges.isConnected() ? 1 : 0),
       );
     },
   };

@@ -1,28 +1,41 @@
-/** What is missing to be useful; empty when nothing is. */
-export type Check = () => Promise<Readonly<Record<string, string>>>;
-
 /** How long the database may take to answer. */
 const answerMs = 2_000;
 
-/** 200 while this node should be sent clients, 503 with what is missing otherwise. */
-export function createReadiness({
-  ask,
-  isDraining,
-}: {
-  ask: () => Promise<unknown>;
-  isDraining: () => boolean;
-}) {
-  const check: Check = async () => ({
-    ...(isDraining() ? { draining: 'this node is going away' } : {}),
-    ...((await answers(ask)) ? {} : { postgres: 'does not answer' }),
-  });
+/** How events reach other nodes: `none` where there are none to reach. */
+export type Reach = 'none' | 'polling' | 'connected' | 'away';
+
+/** What several nodes without Redis are to know, at the start and whenever they are asked. */
+export const pollingNotice =
+  'Without REDIS_URL other nodes hear of events by reading the journal, within two seconds; presence, awareness ' +
+  'and ephemeral events stay on this node.';
+
+/**
+ * 200 while this node should be sent clients, 503 with what is missing otherwise. Without Redis it is still of
+ * use, only slower.
+ */
+export function createReadiness({ ask, isDraining, reach }: ReadinessOptions) {
   return async (): Promise<{ status: number; body: object }> => {
-    const missing = await check();
-    const isReady = Object.keys(missing).length === 0;
-    return isReady
-      ? { status: 200, body: { status: 'ready' } }
-      : { status: 503, body: { status: 'not ready', missing } };
+    const missing = {
+      ...(isDraining() ? { draining: 'this node is going away' } : {}),
+      ...((await answers(ask)) ? {} : { postgres: 'does not answer' }),
+    };
+    if (Object.keys(missing).length > 0) return { status: 503, body: { status: 'not ready', missing } };
+    switch (reach()) {
+      case 'away':
+        return { status: 200, body: { status: 'degraded', missing: { redis: 'does not answer' } } };
+      case 'polling':
+        return { status: 200, body: { status: 'ready', notice: pollingNotice } };
+      default:
+        return { status: 200, body: { status: 'ready' } };
+    }
   };
+}
+
+interface ReadinessOptions {
+  /** Anything that the database has to answer. */
+  ask(): Promise<unknown>;
+  isDraining(): boolean;
+  reach(): Reach;
 }
 
 async function answers(ask: () => Promise<unknown>): Promise<boolean> {

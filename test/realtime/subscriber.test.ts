@@ -151,8 +151,9 @@ describe('subscribers of one group', () => {
           meter: silent,
           emptied: () => {},
           render: (event) => {
-            const rendered = { payload: '', position: String(event.position) };
-            return isAsync && event.position % 2 === 0 ? turn().then(() => rendered) : rendered;
+            const { position } = event as JournalEvent;
+            const rendered = { payload: '', position: String(position) };
+            return isAsync && position % 2 === 0 ? turn().then(() => rendered) : rendered;
           },
         });
         const joined: { sink: TestSink; subscriber: Subscriber; from: number }[] = [];
@@ -199,7 +200,7 @@ describe('subscribers of one group', () => {
   test('of a last event that the bus lost hear it within the silence, without any further event', async () => {
     const world = new World();
     await world.hub.start();
-    const render = (event: JournalEvent) => ({ payload: '', position: String(event.position) });
+    const render = (event: object) => ({ payload: '', position: String((event as JournalEvent).position) });
     const group = new Group({ hub: world.hub, meter: silent, emptied: () => {}, render });
     const sink = new TestSink(10);
     const source = { after: null, topics: async () => ['a'], wants: () => true };

@@ -1,0 +1,71 @@
+import type { Redis, RedisOptions } from 'ioredis';
+
+export type Failed = (error: unknown) => void;
+
+const firstRetryMs = 50;
+const slowestRetryMs = 1_000;
+/** A ping is sent this often, and who has not answered within the limit is not there, whatever TCP says. */
+const pingMs = 1_000;
+const answerMs = 2_000;
+
+const always: RedisOptions = {
+  // For ever: a client that has given up would be deaf for good.
+  retryStrategy: (attempt) => Math.min(firstRetryMs * 2 ** Math.min(attempt, 10), slowestRetryMs),
+  connectTimeout: 3_000,
+  // A connection that does not close within this is dropped.
+  disconnectTimeout: 500,
+  lazyConnect: true,
+};
+
+export const subscriberOptions: RedisOptions = {
+  ...always,
+  maxRetriesPerRequest: null,
+  // On a cluster ioredis would ask for channels of several slots at once, and drop the refusal.
+  autoResubscribe: false,
+  autoResendUnfulfilledCommands: false,
+};
+
+/** What cannot be said now is not said later: the journal has it. */
+export const publisherOptions: RedisOptions = {
+  ...always,
+  maxRetriesPerRequest: 0,
+  enableOfflineQueue: false,
+  autoResendUnfulfilledCommands: false,
+  commandTimeout: 1_000,
+  // What is published in one turn goes out in one write.
+  enableAutoPipelining: true,
+};
+
+/** Connects, and drops a connection that has gone silent. Tells once of each loss. The answer ends it for good. */
+export function watch(client: Redis, failed: Failed): () => void {
+  let isTold = false;
+  client.on('error', (error) => {
+    if (!isTold) failed(error);
+    isTold = true;
+  });
+  client.on('ready', () => {
+    isTold = false;
+  });
+  const timer = setInterval(() => {
+    if (client.status === 'ready') ping(client).catch(() => client.disconnect(true));
+  }, pingMs);
+  client.connect().catch(ignored);
+  return () => {
+    clearInterval(timer);
+    client.disconnect();
+  };
+}
+
+async function ping(client: Redis): Promise<void> {
+  let overdue: NodeJS.Timeout | undefined;
+  const late = new Promise((_resolve, reject) => {
+    overdue = setTimeout(() => reject(new Error('Redis does not answer.')), answerMs);
+  });
+  try {
+    await Promise.race([client.ping(), late]);
+  } finally {
+    clearTimeout(overdue);
+  }
+}
+
+export const ignored = () => {};

@@ -1,0 +1,51 @@
+import { Redis, type RedisOptions } from 'ioredis';
+import { type Failed, publisherOptions, subscriberOptions, watch } from './connection.ts';
+import { type Ear, ServerEar } from './ear.ts';
+
+/** What graphql-redis-subscriptions is given: the two ends of Redis, and how they are. */
+export interface Ends {
+  readonly publisher: { publish(channel: string, message: string): Promise<unknown> };
+  readonly subscriber: Ear;
+  /** Whether it is worth trying. */
+  canPublish(): boolean;
+  /** Both ends, to every server that there is. */
+  isReady(): boolean;
+  close(): void;
+}
+
+/** One server, or the one that its sentinels name: `redis://one:26379?master=mymaster,redis://two:26379`. */
+export function connectSingle(urls: readonly string[], failed: Failed, back: () => void): Ends {
+  const open = (options: RedisOptions) =>
+    isSentinel(urls) ? new Redis({ ...options, ...sentinelOptions(urls) }) : new Redis(urls[0]!, options);
+  const publisher = open(publisherOptions);
+  const client = open(subscriberOptions);
+  const subscriber = new ServerEar({ client, isSharded: false, back, failed });
+  const ends = [publisher, client].map((each) => watch(each, failed));
+  return {
+    publisher,
+    subscriber,
+    canPublish: () => publisher.status === 'ready',
+    isReady: () => publisher.status === 'ready' && subscriber.isReady,
+    close: () => {
+      for (const end of ends) end();
+    },
+  };
+}
+
+export function isSentinel(urls: readonly string[]): boolean {
+  return urls.some((url) => new URL(url).searchParams.has('master'));
+}
+
+/** User, password, database and TLS are those of the addresses, and meant for the master. */
+function sentinelOptions(urls: readonly string[]): RedisOptions {
+  const addresses = urls.map((url) => new URL(url));
+  const { username, password, protocol, pathname } = addresses[0]!;
+  return {
+    sentinels: addresses.map(({ hostname, port }) => ({ host: hostname, port: Number(port || 26_379) })),
+    name: addresses.find(({ searchParams }) => searchParams.has('master'))!.searchParams.get('master')!,
+    ...(username ? { username: decodeURIComponent(username) } : {}),
+    ...(password ? { password: decodeURIComponent(password) } : {}),
+    ...(pathname.length > 1 ? { db: Number(pathname.slice(1)) } : {}),
+    ...(protocol === 'rediss:' ? { tls: {} } : {}),
+  };
+}

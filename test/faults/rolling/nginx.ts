@@ -1,0 +1,81 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { chmod, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { until } from '../../support/until.ts';
+
+const program = '/usr/sbin/nginx';
+
+export interface Nginx {
+  readonly url: string;
+  /** The error log so far. */
+  log(): string;
+  stop(): Promise<void>;
+}
+
+/** A real nginx before three nodes, with the configuration that is recommended to users. */
+export async function startNginx(port: number, nodePorts: readonly number[]): Promise<Nginx> {
+  if (!existsSync(program)) throw new Error('This needs nginx: `apt-get install nginx-light` for example.');
+  const folder = await mkdtemp(join(tmpdir(), 'realtime-nginx-'));
+  // The workers are another user's.
+  await chmod(folder, 0o755);
+  await writeFile(join(folder, 'realtime.conf'), await siteConfiguration(port, nodePorts));
+  await writeFile(join(folder, 'nginx.conf'), mainConfiguration(folder));
+  const server = spawn(program, ['-c', join(folder, 'nginx.conf')], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  server.stderr.setEncoding('utf8').on('data', (text) => {
+    said += text;
+  });
+  const orphaned = () => server.kill('SIGTERM');
+  process.once('exit', orphaned);
+  const ended = new Promise((resolve) => server.once('exit', resolve));
+  const url = `http://127.0.0.1:${port}`;
+  await until('nginx answers', 5_000, async () => {
+    if (server.exitCode !== null) throw new Error(`nginx ended with ${server.exitCode}: ${said}`);
+    return fetch(`${url}/live`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  });
+  const logFile = join(folder, 'error.log');
+  return {
+    url,
+    log: () => readFileSync(logFile, 'utf8'),
+    stop: async () => {
+      process.off('exit', orphaned);
+      server.kill('SIGTERM');
+      await ended;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function siteConfiguration(port: number, nodePorts: readonly number[]): Promise<string> {
+  const recommended = await readFile(new URL('realtime.conf', import.meta.url), 'utf8');
+  return nodePorts
+    .reduce(
+      (text, nodePort, index) => text.replace(`node-${index + 1}:4000`, `127.0.0.1:${nodePort}`),
+      recommended,
+    )
+    .replace('listen 80;', `listen 127.0.0.1:${port};`);
+}
+
+const mainConfiguration = (folder: string) => `
+daemon off;
+worker_processes 1;
+pid ${folder}/pid;
+error_log ${folder}/error.log warn;
+events {
+  worker_connections 4096;
+}
+http {
+  access_log off;
+  client_body_temp_path ${folder}/bodies;
+  proxy_temp_path ${folder}/proxied;
+  fastcgi_temp_path ${folder}/fastcgi;
+  uwsgi_temp_path ${folder}/uwsgi;
+  scgi_temp_path ${folder}/scgi;
+  include ${folder}/realtime.conf;
+}
+`;
