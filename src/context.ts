@@ -5,6 +5,7 @@ import type { MessageRow, Messages } from './domain/message.ts';
 import type { Notifications } from './domain/notification.ts';
 import type { ChannelRow } from './domain/place.ts';
 import type { ChannelRole } from './domain/policy.ts';
+import type { Sessions } from './domain/session.ts';
 import type { UserRow, Users } from './domain/user.ts';
 import type { Viewer } from './domain/viewer.ts';
 
@@ -15,6 +16,7 @@ export interface Domain {
   readonly messages: Messages;
   readonly notifications: Notifications;
   readonly events: Events;
+  readonly sessions: Sessions;
 }
 
 /** Who asks, whom they may ask, and what has been read for this one execution. */
@@ -25,7 +27,12 @@ export interface Context extends Domain {
   readonly position: string | null;
   /** Positions that the transport was given beside the arguments. */
   readonly resume: readonly string[];
+  /** The connection that a subscription belongs to. */
+  readonly connectionId: string | null;
 }
+
+/** What the wire says beside who asks. */
+type Circumstances = Partial<Pick<Context, 'position' | 'resume' | 'connectionId'>>;
 
 export interface Loaders {
   readonly user: DataLoader<string, UserRow | null>;
@@ -39,7 +46,7 @@ export interface Loaders {
 export function createContext(
   domain: Domain,
   viewer: Viewer | null,
-  { position = null, resume = [] }: { position?: string | null; resume?: readonly string[] } = {},
+  { position = null, resume = [], connectionId = null }: Circumstances = {},
 ): Context {
   const { users, channels, messages } = domain;
   const roles = async (ids: readonly string[]) =>
@@ -51,7 +58,7 @@ export function createContext(
     memberCount: loader((ids) => channels.memberCounts(ids), 0),
     viewerRole: loader(roles, null),
   };
-  return { ...domain, viewer, load, position, resume };
+  return { ...domain, viewer, load, position, resume, connectionId };
 }
 
 function loader<Value, None>(

@@ -15,15 +15,18 @@ import { createLedger } from './db/ledger.ts';
 import { migrate } from './db/migrate.ts';
 import { Partitions } from './db/partitions.ts';
 import { openPostgres } from './db/postgres.ts';
+import { Registry } from './db/registry.ts';
 import { createChannels } from './domain/channel.ts';
 import { createEvents } from './domain/event.ts';
 import { createMessages } from './domain/message.ts';
 import { createNotifications } from './domain/notification.ts';
+import { createSessions } from './domain/session.ts';
 import { createUsers } from './domain/user.ts';
 import { listen } from './listen.ts';
 import type { Log } from './observability/log.ts';
 import { createMetrics } from './observability/metrics.ts';
-import { MemoryBus } from './realtime/bus.ts';
+import { addressOf, MemoryBus } from './realtime/bus.ts';
+import type { Whisper } from './realtime/event.ts';
 import { Hub } from './realtime/hub.ts';
 import { Positions } from './realtime/position.ts';
 import { Relay } from './realtime/relay.ts';
@@ -35,6 +38,7 @@ import { createReadiness } from './transports/health.ts';
 import { createHttpHandler } from './transports/http.ts';
 import { createOperations, createPresent } from './transports/operation.ts';
 import { createOriginCheck } from './transports/origin.ts';
+import { Revocations } from './transports/revocations.ts';
 import { createEventStreams } from './transports/sse.ts';
 import { createOpenSubscription } from './transports/subscription.ts';
 import { urlOf } from './transports/url.ts';
@@ -97,29 +101,37 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
   const { meter } = metrics;
   const node = `${hostname()}-${randomUUID().slice(0, 8)}`;
   const bus = config.redisUrls
-    ? new RedisBus({ urls: config.redisUrls, origin: node, back: () => hub.refresh(), failed })
+    ? new RedisBus({ urls: config.redisUrls, origin: node, failed })
     : new MemoryBus();
   const retentionSeconds = config.journalRetentionMs / 1_000;
   const partitions = new Partitions({ database, retentionSeconds });
   await partitions.ensure();
   const ledger = createLedger({ database, partitions, epoch, node });
-  const hub: Hub = new Hub({ bus, journal: createJournal({ database, epoch }), failed });
+  const hub = new Hub({ bus, journal: createJournal({ database, epoch }), failed });
   const relay = new Relay({ ledger, bus, meter, failed, ...relaying[database.kind] });
   await hub.start();
   relay.start();
 
   // The domain.
   const committed = () => relay.committed();
-  const users = createUsers({ database });
+  const whisper = (message: Whisper) => bus.publish(addressOf(epoch, message.topic), message);
+  const load = () => ({ connections: connections.size, subscriptions: groups.subscriptions });
+  const registry = new Registry({ node, database, load, failed });
+  const users = createUsers({ database, committed });
   const channels = createChannels({ database, committed });
   const messages = createMessages({ database, positions, committed });
   const notifications = createNotifications({ database, positions, committed });
-  const events = createEvents({ database, positions, channels, eventTypes: config.eventTypes, committed });
-  const domain: Domain = { users, channels, messages, notifications, events };
+  const { eventTypes } = config;
+  const events = createEvents({ database, positions, channels, registry, eventTypes, committed, whisper });
+  const sessions = createSessions({ database, registry, positions, committed });
+  const domain: Domain = { users, channels, messages, notifications, events, sessions };
 
   // Who asks.
   const tokens = createTokens({ ...config.tokens, secret: await tokenSecret(config, database) });
-  const authenticate = createAuthenticate({ tokens, users });
+  const connections = new Connections(registry);
+  const revocations = new Revocations({ hub, connections });
+  const isBlocked = (userId: string) => revocations.isBlocked(userId);
+  const authenticate = createAuthenticate({ tokens, users, isBlocked });
   const demoToken = config.isProduction ? null : await signDemoToken();
 
   // The wires.
@@ -137,7 +149,6 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
     graphiql,
   });
   const operations = createOperations({ yoga, present });
-  const connections = new Connections();
   const groups = new Groups({ schema, domain, hub, meter, positions, present });
   const open = createOpenSubscription({ operations, groups, present });
   const wire = { operations, open, present, connections, positions, limits, written: metrics.written };
@@ -173,6 +184,8 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
     isConnected: () => bus.isConnected,
   });
 
+  await registry.start();
+  await revocations.start(() => users.blockedIds());
   const { servers, port } = await listen(
     (server) => {
       server.on('request', handle);
@@ -215,7 +228,9 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
     for (const server of servers) server.closeIdleConnections();
     await Promise.all(closed);
     clearTimeout(forced);
+    await registry.close();
     await relay.close();
+    revocations.close();
     await hub.close();
     await bus.close();
     await database.close();

@@ -1,5 +1,6 @@
 import type { Users } from '../domain/user.ts';
 import type { Viewer } from '../domain/viewer.ts';
+import { unauthenticated } from '../errors.ts';
 import type { Tokens } from './tokens.ts';
 
 /** A viewer and until when the token says so. */
@@ -14,7 +15,7 @@ export type Authenticate = (token: string) => Promise<Authenticated>;
 const remembered = 10_000;
 
 /** The one way from a token to a viewer, for every wire. A user's row is made when their token is first seen. */
-export function createAuthenticate({ tokens, users }: { tokens: Tokens; users: Users }): Authenticate {
+export function createAuthenticate({ tokens, users, isBlocked }: AuthenticateOptions): Authenticate {
   const seen = new Map<string, Promise<void>>();
 
   return async (token) => {
@@ -22,6 +23,8 @@ export function createAuthenticate({ tokens, users }: { tokens: Tokens; users: U
     const provisioned =
       seen.get(token) ?? remember(token, users.provision({ id, name, avatarUrl, issuedAt }));
     await provisioned;
+    // Asked last, in the same turn as the answer.
+    if (isBlocked(id)) throw unauthenticated('This user is blocked.');
     return { id, roles, expiresAt };
   };
 
@@ -31,4 +34,10 @@ export function createAuthenticate({ tokens, users }: { tokens: Tokens; users: U
     provisioned.catch(() => seen.delete(token));
     return provisioned;
   }
+}
+
+interface AuthenticateOptions {
+  readonly tokens: Tokens;
+  readonly users: Users;
+  isBlocked(userId: string): boolean;
 }

@@ -33,6 +33,8 @@ export const users = pgTable('users', {
   avatarUrl: text('avatar_url'),
   /** The newest token that this row was refreshed from. */
   tokenIssuedAt: instant('token_issued_at'),
+  /** Their tokens are refused while it is set. */
+  blockedAt: instant('blocked_at'),
   createdAt: createdAt(),
   updatedAt: updatedAt(),
 });
@@ -138,9 +140,22 @@ export const realtimeConnections = pgTable(
     lastPing: instant('last_ping').notNull().defaultNow(),
     isActive: boolean('is_active').notNull().default(true),
     metadata: json('metadata'),
+    node: text('node').notNull(),
   },
-  (table) => [index('realtime_connections_of_user').on(table.userId)],
+  (table) => [
+    index('realtime_connections_of_user').on(table.userId),
+    index('realtime_connections_of_node').on(table.node),
+  ],
 );
+
+/** The processes that are there, each refreshing its row. */
+export const realtimeNodes = pgTable('realtime_nodes', {
+  id: text('id').primaryKey(),
+  startedAt: instant('started_at').notNull().defaultNow(),
+  seenAt: instant('seen_at').notNull().defaultNow(),
+  connections: integer('connections').notNull(),
+  subscriptions: integer('subscriptions').notNull(),
+});
 
 /** Columns that an event has from the outbox on. */
 const eventColumns = {

@@ -1,9 +1,11 @@
 import { eq } from 'drizzle-orm';
+import { v7 as uuid } from 'uuid';
 import type { Database, Transaction } from '../db/database.ts';
 import { append, type Recipient } from '../db/outbox.ts';
+import type { Registry } from '../db/registry.ts';
 import { channels } from '../db/tables.ts';
 import { badInput, forbidden, notFound } from '../errors.ts';
-import type { JournalEvent } from '../realtime/event.ts';
+import type { JournalEvent, Whisper } from '../realtime/event.ts';
 import type { Positions } from '../realtime/position.ts';
 import { Source } from '../realtime/source.ts';
 import type { AccessPayload, Channels } from './channel.ts';
@@ -11,7 +13,8 @@ import { demandJson, demandLength, type Json } from './input.ts';
 import { isChannelName } from './place.ts';
 import { demandStaff } from './policy.ts';
 import { furthest, type Resume } from './position.ts';
-import { everyone, toChannel, toUser } from './topics.ts';
+import { findConnection } from './session.ts';
+import { everyone, toChannel, toConnection, toUser } from './topics.ts';
 import { demandUsers } from './user.ts';
 import { signedIn, type Viewer } from './viewer.ts';
 
@@ -20,17 +23,21 @@ export interface EventRecipient {
   readonly everyone?: boolean | null;
   readonly userId?: string | null;
   readonly channel?: string | null;
+  readonly connectionId?: string | null;
 }
 
 export interface NewEmittedEvent {
   readonly type: string;
   readonly payload: Json;
   readonly recipients?: readonly EventRecipient[] | null;
+  /** Told in passing: neither stored nor resumable. */
+  readonly ephemeral?: boolean | null;
 }
 
 /** An emitted event as one of its recipients sees it. */
 export interface EmittedEvent {
-  readonly id: string;
+  /** Null when it is not stored. */
+  readonly id: string | null;
   readonly type: string;
   readonly payload: unknown;
   /** The name of the channel that it came by. */
@@ -50,10 +57,12 @@ const reserved = new Set([
 
 export type Events = ReturnType<typeof createEvents>;
 
-export function createEvents({ database, positions, channels, eventTypes, committed }: EventsOptions) {
+export function createEvents(options: EventsOptions) {
+  const { database, positions, channels, registry, eventTypes, committed, whisper } = options;
   return {
-    /** Answers the stored event's id. */
-    async emit(viewer: Viewer | null, { type, payload, recipients }: NewEmittedEvent): Promise<string> {
+    /** Answers the stored event's id, null for one that is told in passing. */
+    async emit(viewer: Viewer | null, event: NewEmittedEvent): Promise<string | null> {
+      const { type, payload, recipients, ephemeral } = event;
       const me = signedIn(viewer);
       demandStaff(me);
       demandType(type, eventTypes);
@@ -62,10 +71,21 @@ export function createEvents({ database, positions, channels, eventTypes, commit
       if (asked.length < 1 || asked.length > mostRecipients) {
         throw badInput(`An event has 1 to ${mostRecipients} recipients.`);
       }
+      const content = { payload, senderId: me.id };
+      if (ephemeral) {
+        if (asked.some(({ connectionId }) => connectionId != null)) await registry.flush();
+        const found = await database.transaction((tx) => resolveRecipients(tx, asked));
+        const told = { id: uuid(), kind: 'emitted', type, payload: content, writtenAt: Date.now() };
+        for (const { topic, id } of found) whisper({ ...told, topic, recipientId: id });
+        return null;
+      }
+      if (asked.some(({ connectionId }) => connectionId != null)) {
+        throw badInput('A `connectionId` needs `ephemeral: true`.');
+      }
       const id = await database.transaction(async (tx) => {
         const found = await resolveRecipients(tx, asked);
-        const event = { kind: 'emitted', type, recipients: found, senderId: me.id };
-        const [eventId] = await append(tx, { ...event, payload: { payload, senderId: me.id } });
+        const stored = { kind: 'emitted', type, recipients: found, senderId: me.id };
+        const [eventId] = await append(tx, { ...stored, payload: content });
         return eventId!;
       });
       committed();
@@ -73,8 +93,15 @@ export function createEvents({ database, positions, channels, eventTypes, commit
     },
 
     /** What is emitted to everyone, to the viewer and to the viewer's channels, each event once. */
-    async follow(viewer: Viewer | null, types: readonly string[] | null, resume: Resume): Promise<Source> {
+    async follow(
+      viewer: Viewer | null,
+      types: readonly string[] | null,
+      resume: Resume,
+      connectionId: string | null,
+    ): Promise<Source> {
       const me = signedIn(viewer);
+      const isWanted = ({ kind, type }: JournalEvent | Whisper) =>
+        kind === 'emitted' && (types?.includes(type) ?? true);
       const after = furthest(positions, resume);
       const own = [everyone.topic, toUser(me.id).topic];
       return new Source({
@@ -83,17 +110,20 @@ export function createEvents({ database, positions, channels, eventTypes, commit
           const joined = await channels.followedAt(me.id, position);
           return [...own, ...joined.map((channel) => toChannel(channel).topic)].sort();
         },
-        wants: ({ kind, type }) => kind === 'emitted' && (types?.includes(type) ?? true),
+        wants: isWanted,
+        hears: isWanted,
+        ...(connectionId === null ? {} : { ownTopic: toConnection(connectionId).topic }),
         turns: (event) => changesChannels(event, me),
       });
     },
   };
 }
 
-export function emittedOf(event: JournalEvent): EmittedEvent {
+export function emittedOf(event: JournalEvent | Whisper): EmittedEvent {
   const { payload, senderId } = event.payload as { payload: unknown; senderId: string | null };
   const channel = event.topic.startsWith('channel:') ? event.recipientId : null;
-  return { id: event.id, type: event.type, payload, channel, senderId, createdAt: new Date(event.writtenAt) };
+  const id = 'position' in event ? event.id : null;
+  return { id, type: event.type, payload, channel, senderId, createdAt: new Date(event.writtenAt) };
 }
 
 function changesChannels(event: JournalEvent, viewer: Viewer): boolean {
@@ -124,7 +154,10 @@ async function resolveRecipients(tx: Transaction, asked: readonly EventRecipient
   return [...found.values()];
 }
 
-async function resolveRecipient(tx: Transaction, { everyone: all, userId, channel }: EventRecipient) {
+async function resolveRecipient(
+  tx: Transaction,
+  { everyone: all, userId, channel, connectionId }: EventRecipient,
+): Promise<Recipient> {
   if (userId != null) return toUser(userId);
   if (channel != null) {
     const [row] = isChannelName(channel)
@@ -132,6 +165,10 @@ async function resolveRecipient(tx: Transaction, { everyone: all, userId, channe
       : [];
     if (!row) throw notFound(`The channel "${channel}"`);
     return toChannel(row);
+  }
+  if (connectionId != null) {
+    await findConnection(tx, connectionId);
+    return toConnection(connectionId);
   }
   if (!all) throw badInput('`everyone` can only be true.');
   return everyone;
@@ -141,6 +178,9 @@ interface EventsOptions {
   readonly database: Database;
   readonly positions: Positions;
   readonly channels: Channels;
+  readonly registry: Registry;
   readonly eventTypes: readonly string[] | undefined;
   committed(): void;
+  /** Tells whoever is there, on every node. */
+  whisper(whisper: Whisper): void;
 }

@@ -59,6 +59,11 @@ export function demandInChannel(
   throw mayInChannel(viewer, 'read', standing) ? forbidden() : notFound(`The channel "${name}"`);
 }
 
+/** What concerns the whole cluster. @throws FORBIDDEN */
+export function demandAdmin(viewer: Viewer): void {
+  if (!viewer.roles.includes('admin')) throw forbidden('This takes the role admin.');
+}
+
 /** Sending notifications and events, writing users. @throws FORBIDDEN */
 export function demandStaff(viewer: Viewer): void {
   if (!isStaff(viewer)) throw forbidden('This takes the role service or admin.');

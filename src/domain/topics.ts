@@ -4,6 +4,19 @@ import type { Recipient } from '../db/outbox.ts';
 /** Everyone signed in. */
 export const everyone: Recipient = { topic: 'everyone', type: 'all', id: null };
 
+/** What every node has to hear, whoever is connected to it. */
+export const nodes = 'nodes';
+
+/** Every node, about one user. */
+export const toNodes = (userId: string): Recipient => ({ topic: nodes, type: 'user', id: userId });
+
+/** One connection; only what is told in passing goes there. */
+export const toConnection = (id: string): Recipient => ({
+  topic: `connection:${id}`,
+  type: 'user',
+  id: null,
+});
+
 export const toUser = (id: string): Recipient => ({ topic: bounded(`user:${id}`), type: 'user', id });
 
 /** By the channel's id and not by its name, which may come to name another channel. */

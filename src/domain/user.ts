@@ -1,9 +1,12 @@
-import { eq, inArray, sql } from 'drizzle-orm';
+import { eq, inArray, isNotNull, sql } from 'drizzle-orm';
 import type { Database, Queryable } from '../db/database.ts';
+import { append } from '../db/outbox.ts';
 import { users } from '../db/tables.ts';
 import { notFound } from '../errors.ts';
 import { demandLength, demandText, demandUserId, isUserId } from './input.ts';
-import { demandStaff } from './policy.ts';
+import { demandAdmin, demandStaff } from './policy.ts';
+import type { RevocationPayload } from './session.ts';
+import { toNodes } from './topics.ts';
 import { signedIn, type Viewer } from './viewer.ts';
 
 export type UserRow = typeof users.$inferSelect;
@@ -27,7 +30,7 @@ const longestUrl = 2_048;
 
 export type Users = ReturnType<typeof createUsers>;
 
-export function createUsers({ database }: { database: Database }) {
+export function createUsers({ database, committed }: { database: Database; committed: () => void }) {
   return {
     async find(viewer: Viewer | null, id: string): Promise<UserRow | null> {
       signedIn(viewer);
@@ -57,6 +60,31 @@ export function createUsers({ database }: { database: Database }) {
         .onConflictDoUpdate({ target: users.id, set: { ...written, updatedAt: sql`now()` } })
         .returning();
       return row!;
+    },
+
+    /** Ends the user's access at once and refuses their tokens, until they are unblocked. */
+    async block(viewer: Viewer | null, id: string, isBlocked: boolean): Promise<UserRow> {
+      demandAdmin(signedIn(viewer));
+      const user = await database.transaction(async (tx) => {
+        const [before] = isUserId(id)
+          ? await tx.select().from(users).where(eq(users.id, id)).for('update')
+          : [];
+        if (!before) throw notFound(`The user "${id}"`);
+        if ((before.blockedAt !== null) === isBlocked) return before;
+        const blockedAt = isBlocked ? sql`now()` : null;
+        const [after] = await tx.update(users).set({ blockedAt }).where(eq(users.id, id)).returning();
+        const payload: RevocationPayload = { userId: id };
+        const type = isBlocked ? 'user.blocked' : 'user.unblocked';
+        await append(tx, { kind: 'access', type, recipients: [toNodes(id)], payload, control: true });
+        return after!;
+      });
+      committed();
+      return user;
+    },
+
+    async blockedIds(): Promise<string[]> {
+      const rows = await database.orm.select({ id: users.id }).from(users).where(isNotNull(users.blockedAt));
+      return rows.map(({ id }) => id);
     },
 
     /** Makes the row of a token's user, or refreshes it from a token that is newer than what is known of them. */

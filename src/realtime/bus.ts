@@ -10,6 +10,8 @@ export interface Bus {
   publish(topic: string, message: BusMessage): void;
   /** What is published to a topic is told from when `listening` resolves, or sooner. */
   listen(topic: string, tell: (message: BusMessage) => void): Listening;
+  /** Has it told each time that it was interrupted and is back, with everything listened to again. */
+  onBack(tell: () => void): void;
   close(): Promise<void>;
 }
 
@@ -52,6 +54,9 @@ export class MemoryBus implements Bus {
     };
     return { listening: Promise.resolve(), stop };
   }
+
+  /** It is never away. */
+  onBack(): void {}
 
   async close(): Promise<void> {
     this.#listeners.clear();

@@ -98,6 +98,8 @@ export class Hub {
       this.#told(message as ControlMessage),
     );
     this.watermark = (await this.#journal.now()).head;
+    // What it missed is read at once, and not only when a control message shows it.
+    this.#bus.onBack(() => void this.#follow());
     this.#timer = setInterval(() => {
       if (performance.now() - this.#heardAt > this.#timing.silenceMs) void this.#follow();
     }, this.#timing.pollMs);
@@ -107,11 +109,6 @@ export class Hub {
     clearInterval(this.#timer);
     this.#control?.stop();
     await this.#following;
-  }
-
-  /** The bus was interrupted and is back: what it missed is read at once. */
-  refresh(): void {
-    void this.#follow();
   }
 
   attach(topics: readonly string[], watcher: Watcher): void {

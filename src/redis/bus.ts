@@ -23,15 +23,16 @@ export class RedisBus implements Bus {
   readonly #local = new MemoryBus();
   readonly #failed: Failed;
   #waiting = new Map<() => void, string>();
+  #back = () => {};
   #isClosed = false;
 
-  constructor({ urls, origin, back, failed }: RedisBusOptions) {
+  constructor({ urls, origin, failed }: RedisBusOptions) {
     this.#origin = origin + separator;
     this.#failed = failed;
     const connect = urls.length > 1 && !isSentinel(urls) ? connectCluster : connectSingle;
     this.#ends = connect(urls, failed, () => {
       for (const [start, topic] of this.#waiting) if (this.#ends.subscriber.canSubscribe(topic)) start();
-      back();
+      this.#back();
     });
     this.#pubsub = new RedisPubSub({
       publisher: this.#ends.publisher as never,
@@ -78,6 +79,10 @@ export class RedisBus implements Bus {
     return { listening, stop };
   }
 
+  onBack(tell: () => void): void {
+    this.#back = tell;
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#waiting.clear();
@@ -111,7 +116,5 @@ interface RedisBusOptions {
   readonly urls: readonly string[];
   /** Names this process. */
   readonly origin: string;
-  /** Redis is there, for the first time or again, and everything is listened to. */
-  back(): void;
   failed: Failed;
 }

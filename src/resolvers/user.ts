@@ -10,5 +10,11 @@ export const viewerUser = async ({ id }: Viewer, _args: unknown, { load }: Conte
 export const user = (_root: unknown, { id }: { id: string }, { users, viewer }: Context) =>
   users.find(viewer, id);
 
+export const blockUser = (
+  _root: unknown,
+  { id, blocked }: { id: string; blocked?: boolean | null },
+  { users, viewer }: Context,
+) => users.block(viewer, id, blocked ?? true);
+
 export const upsertUser = (_root: unknown, input: NewUser, { users, viewer }: Context) =>
   users.upsert(viewer, input);

@@ -18,8 +18,9 @@ Event.implement({
 });
 
 const EventRecipientInput = builder.inputRef<EventRecipient>('EventRecipientInput').implement({
+  description: 'A connectionId needs `ephemeral: true`.',
   isOneOf: true,
-  fields: (t) => ({ everyone: t.boolean(), userId: t.id(), channel: t.string() }),
+  fields: (t) => ({ everyone: t.boolean(), userId: t.id(), channel: t.string(), connectionId: t.id() }),
 });
 
 const EmitEventInput = builder.inputRef<NewEmittedEvent>('EmitEventInput').implement({
@@ -30,6 +31,9 @@ const EmitEventInput = builder.inputRef<NewEmittedEvent>('EmitEventInput').imple
     }),
     payload: t.field({ type: 'JSON', required: true }),
     recipients: t.field({ type: [EventRecipientInput], description: 'Everyone when left out.' }),
+    ephemeral: t.boolean({
+      description: 'Not stored and not resumable, lowest latency; false by default.',
+    }),
   }),
 });
 

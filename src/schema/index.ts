@@ -6,5 +6,6 @@ import './channel.ts';
 import './message.ts';
 import './notification.ts';
 import './event.ts';
+import './session.ts';
 
 export const schema = builder.toSchema();

@@ -1,6 +1,6 @@
 import type { UserRow } from '../domain/user.ts';
 import type { Viewer as ViewerShape } from '../domain/viewer.ts';
-import { upsertUser, user, viewer, viewerUser } from '../resolvers/user.ts';
+import { blockUser, upsertUser, user, viewer, viewerUser } from '../resolvers/user.ts';
 import { builder } from './builder.ts';
 import { Entity } from './entity.ts';
 
@@ -32,6 +32,15 @@ builder.queryField('viewer', (t) => t.field({ type: Viewer, resolve: viewer }));
 
 builder.queryField('user', (t) =>
   t.field({ type: User, nullable: true, args: { id: t.arg.id({ required: true }) }, resolve: user }),
+);
+
+builder.mutationField('blockUser', (t) =>
+  t.field({
+    description: "admin: ends the user's connections and refuses their tokens until unblocked.",
+    type: User,
+    args: { id: t.arg.id({ required: true }), blocked: t.arg.boolean({ defaultValue: true }) },
+    resolve: blockUser,
+  }),
 );
 
 builder.mutationField('upsertUser', (t) =>

@@ -4,6 +4,18 @@ export const Closing = {
   TokenExpired: { code: 4403, reason: 'token expired' },
   Internal: { code: 4500, reason: 'Internal server error' },
   Draining: { code: 1012, reason: 'Service restart: come back' },
-} as const;
+} as const satisfies Record<string, Closing>;
 
-export type Closing = (typeof Closing)[keyof typeof Closing];
+export interface Closing {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** A frame that closes has room for 123 bytes of reason; a longer one breaks the connection. */
+export function shortened(reason: string): string {
+  let text = reason;
+  while (Buffer.byteLength(text) > mostReasonBytes) text = [...text].slice(0, -1).join('');
+  return text;
+}
+
+const mostReasonBytes = 123;

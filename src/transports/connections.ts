@@ -1,8 +1,15 @@
+import type { ConnectionRow, Registry } from '../db/registry.ts';
+import type { Refusal } from '../errors.ts';
+import type { Closing } from './closing.ts';
+
 /** One open connection of a client, of whatever wire. */
-export interface Connection {
-  readonly transport: 'websocket' | 'sse';
+export interface Connection extends Omit<ConnectionRow, 'userId'> {
+  /** Null until it is known who it is. */
+  readonly userId: string | null;
   /** Tells the client to come back elsewhere, and closes once what it asked for is answered. */
   drain(): Promise<void>;
+  /** Ends it because of a loss of rights, saying why. */
+  end(closing: Closing, refusal: Refusal): void;
   /** Closes at once. */
   destroy(): void;
 }
@@ -11,6 +18,11 @@ export interface Connection {
 export class Connections {
   #open = new Set<Connection>();
   #isDraining = false;
+  readonly #registry: Registry;
+
+  constructor(registry: Registry) {
+    this.#registry = registry;
+  }
 
   /** Who was let in just before the draining began is sent away at once. */
   add(connection: Connection): void {
@@ -18,11 +30,29 @@ export class Connections {
     if (this.#isDraining) void connection.drain();
   }
 
-  remove(connection: Connection): void {
-    this.#open.delete(connection);
+  /** It is known whose it is. */
+  identified({ id, userId, transport, ipAddress, userAgent }: Connection): void {
+    if (userId !== null) this.#registry.opened({ id, userId, transport, ipAddress, userAgent });
   }
 
-  counts(): Record<Connection['transport'], number> {
+  remove(connection: Connection): void {
+    this.#open.delete(connection);
+    this.#registry.closed(connection.id);
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Ends a user's connections, or the one of them that is named. */
+  end(userId: string, id: string | undefined, closing: Closing, refusal: Refusal): void {
+    for (const connection of this.#open) {
+      if (connection.userId !== userId || (id !== undefined && connection.id !== id)) continue;
+      connection.end(closing, refusal);
+    }
+  }
+
+  counts(): Record<ConnectionRow['transport'], number> {
     const counts = { websocket: 0, sse: 0 };
     for (const { transport } of this.#open) counts[transport] += 1;
     return counts;

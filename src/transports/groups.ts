@@ -27,6 +27,10 @@ export class Groups {
     return this.#groups.size;
   }
 
+  get subscriptions(): number {
+    return [...this.#fields.values()].reduce((sum, count) => sum + count, 0);
+  }
+
   /** How many subscriptions there are, by field. */
   counts(): Record<string, number> {
     return Object.fromEntries(this.#fields);

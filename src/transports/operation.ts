@@ -31,6 +31,8 @@ export interface Parameters {
 export interface Caller {
   readonly viewer: Viewer | null;
   readonly resume: readonly string[];
+  /** Of a connection that subscriptions live on. */
+  readonly connectionId?: string;
 }
 
 /** An operation that may be run: parsed and valid. */

@@ -4,7 +4,7 @@ import type { WebSocket } from 'ws';
 import type { Authenticated } from '../auth/authenticate.ts';
 import { setAlarm } from '../lib/alarm.ts';
 import type { Log } from '../observability/log.ts';
-import { Closing } from './closing.ts';
+import { Closing, shortened } from './closing.ts';
 import type { Connection } from './connections.ts';
 import { urlOf } from './url.ts';
 
@@ -20,6 +20,8 @@ export interface Leaving {
 export class Client implements Connection {
   readonly transport = 'websocket';
   readonly id = randomUUID();
+  readonly ipAddress: string | null;
+  readonly userAgent: string | null;
   readonly urlToken: string | null;
   readonly protocol: string;
   viewer: Authenticated | null = null;
@@ -39,11 +41,17 @@ export class Client implements Connection {
     this.#socket = socket;
     this.#parts = parts;
     this.protocol = socket.protocol;
+    this.ipAddress = request.socket.remoteAddress ?? null;
+    this.userAgent = request.headers['user-agent'] ?? null;
     this.urlToken = urlOf(request)?.searchParams.get('token') ?? null;
     socket.on('pong', () => {
       this.#isAlive = true;
     });
     this.#keepAlive = setInterval(() => this.#ping(), keepAliveMs);
+  }
+
+  get userId(): string | null {
+    return this.viewer?.id ?? null;
   }
 
   get isFull(): boolean {
@@ -120,6 +128,10 @@ export class Client implements Connection {
     this.#close(Closing.Draining);
   }
 
+  end(closing: Closing): void {
+    this.#close(closing);
+  }
+
   destroy(): void {
     this.#socket.terminate();
   }
@@ -153,7 +165,7 @@ export class Client implements Connection {
   }
 
   #close({ code, reason }: Closing): void {
-    this.#socket.close(code, reason);
+    this.#socket.close(code, shortened(reason));
   }
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
 import type { Authenticated } from '../auth/authenticate.ts';
@@ -6,6 +7,7 @@ import { setAlarm } from '../lib/alarm.ts';
 import type { Rendered } from '../realtime/group.ts';
 import type { Positions } from '../realtime/position.ts';
 import type { EndReason, Sink, Subscriber } from '../realtime/subscriber.ts';
+import type { Closing } from './closing.ts';
 import type { Connection, Connections } from './connections.ts';
 import { type Operations, type Parameters, type Present, toJson } from './operation.ts';
 import { endError, type OpenSubscription } from './subscription.ts';
@@ -38,7 +40,8 @@ export function createEventStreams({
   written,
 }: SseParts) {
   return async (response: ServerResponse, { parameters, viewer, lastEventId, isReadOnly }: StreamRequest) => {
-    const caller = { viewer, resume: lastEventId ? [lastEventId] : [] };
+    const id = randomUUID();
+    const caller = { viewer, resume: lastEventId ? [lastEventId] : [], connectionId: id };
     const prepared = operations.prepare(parameters, caller);
     if (Array.isArray(prepared)) return answer(response, { errors: prepared });
     const { operation } = prepared.operation;
@@ -49,7 +52,7 @@ export function createEventStreams({
     }
     if (operation !== 'subscription') return answer(response, await operations.execute(prepared, caller));
 
-    const stream = new EventStream(response, viewer, { present, positions, limits, written });
+    const stream = new EventStream(id, response, viewer, { present, positions, limits, written });
     const opened = await open(prepared, viewer, stream);
     if ('refused' in opened) {
       // A client comes back from a status, and not from a completion.
@@ -60,6 +63,7 @@ export function createEventStreams({
     stream.follow(opened.subscriber);
     if (response.destroyed) return;
     connections.add(stream);
+    connections.identified(stream);
     response.once('close', () => connections.remove(stream));
   };
 }
@@ -90,6 +94,10 @@ const farewellMs = 5_000;
 
 class EventStream implements Sink, Connection {
   readonly transport = 'sse';
+  readonly id: string;
+  readonly userId: string;
+  readonly ipAddress: string | null;
+  readonly userAgent: string | null;
   readonly #response: ServerResponse;
   readonly #parts: StreamParts;
   readonly #cancelExpiry: () => void;
@@ -99,7 +107,11 @@ class EventStream implements Sink, Connection {
   #held = '';
   #drained: (() => void)[] = [];
 
-  constructor(response: ServerResponse, viewer: Authenticated, parts: StreamParts) {
+  constructor(id: string, response: ServerResponse, viewer: Authenticated, parts: StreamParts) {
+    this.id = id;
+    this.userId = viewer.id;
+    this.ipAddress = response.req.socket.remoteAddress ?? null;
+    this.userAgent = response.req.headers['user-agent'] ?? null;
     this.#response = response;
     this.#parts = parts;
     this.#cancelExpiry = setAlarm(viewer.expiresAt, () =>
@@ -137,7 +149,7 @@ class EventStream implements Sink, Connection {
 
   write({ payload, position }: Rendered): void {
     if (this.#isOver) return;
-    const block = `id: ${position}\n${next(payload)}`;
+    const block = position === null ? next(payload) : `id: ${position}\n${next(payload)}`;
     this.#parts.written(this.transport);
     if (this.#subscriber) this.#response.write(block, this.#written);
     else this.#held += block;
@@ -148,8 +160,9 @@ class EventStream implements Sink, Connection {
     return new Promise((resolve) => this.#drained.push(resolve));
   }
 
-  end(reason: EndReason): void {
-    this.finish({ errors: [this.#parts.present(endError(reason))] });
+  end(reason: EndReason | Closing, refusal?: Refusal): void {
+    const error = typeof reason === 'string' ? endError(reason) : refusal;
+    this.finish({ errors: [this.#parts.present(error)] });
   }
 
   /** Says a last thing and ends the stream for good. */

@@ -38,11 +38,12 @@ export function createWebSockets(parts: WebSocketParts) {
       const viewer = await authenticate(tokenOf(connectionParams) ?? client.urlToken);
       if (viewer === null) return false;
       client.signIn(viewer);
+      connections.identified(client);
       return { connectionId: client.id, position: parts.positions.seal(parts.hub.watermark) };
     },
 
     onSubscribe: async ({ extra: { client } }, id, payload) => {
-      const caller = { viewer: client.viewer, resume: [] };
+      const caller = { viewer: client.viewer, resume: [], connectionId: client.id };
       const prepared = operations.prepare(payload, caller);
       if (Array.isArray(prepared)) return prepared;
       if (prepared.operation.operation === 'subscription') {

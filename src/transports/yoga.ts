@@ -35,11 +35,11 @@ export function createGraphQL({
       useNoSubscriptionsOverPlainHttp(),
       ...(isProduction ? [useIntrospectionForAdmins()] : []),
     ],
-    context: async ({ viewer, resume, params }: Caller & { params?: Parameters }) => {
+    context: async ({ viewer, resume, connectionId, params }: Caller & { params?: Parameters }) => {
       // The head is read before everything else in the query, and only where it is asked for.
       const asksForPosition = typeof params?.query === 'string' && /\bposition\b/.test(params.query);
       const position = asksForPosition ? positions.seal((await hub.now()).head) : null;
-      return createContext(domain, viewer, { position, resume });
+      return createContext(domain, viewer, { position, resume, connectionId });
     },
     maskedErrors: { maskError: (error) => present(error) },
     maxRequestBodySize: bodyBytes,

@@ -8,8 +8,8 @@ export class Follower {
   readonly name: string;
   readonly channel: string;
   readonly heard: number[] = [];
-  /** When each of `heard` came. */
-  readonly heardAt: number[] = [];
+  /** By number: when it came. */
+  readonly heardAt = new Map<number, number>();
   /** From the loss of a connection to the first sign of a subscription on the next, in milliseconds. */
   readonly absences: number[] = [];
   readonly losses: number[] = [];
@@ -33,8 +33,9 @@ export class Follower {
     if (!data) return void this.end(JSON.stringify(errors));
     this.back();
     this.position = extensions!.position;
-    this.heard.push(Number(data.channelMessage.body));
-    this.heardAt.push(performance.now());
+    const number = Number(data.channelMessage.body);
+    this.heard.push(number);
+    this.heardAt.set(number, performance.now());
   }
 
   lost(): void {

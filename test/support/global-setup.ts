@@ -1,15 +1,18 @@
 import type { TestProject } from 'vitest/node';
 import { providePostgres } from './postgres-server.ts';
+import { provideRedis } from './redis-server.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
     postgresUrl: string;
+    redisUrl: string;
   }
 }
 
-/** One PostgreSQL server for the whole run; each test file makes databases of its own in it. */
+/** One PostgreSQL and one Redis for the whole run; each test file makes databases of its own. */
 export default async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
-  const server = await providePostgres();
-  provide('postgresUrl', server.url);
-  return () => server.stop();
+  const [postgres, redis] = await Promise.all([providePostgres(), provideRedis()]);
+  provide('postgresUrl', postgres.url);
+  provide('redisUrl', redis.url);
+  return async () => void (await Promise.all([postgres.stop(), redis.stop()]));
 }

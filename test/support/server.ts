@@ -115,3 +115,6 @@ export async function testServer(
 
 /** The address of the PostgreSQL server of the tests. */
 export const postgresUrl = () => inject('postgresUrl');
+
+/** The address of the Redis of the tests; databases do not hear each other there. */
+export const redisUrl = () => inject('redisUrl');

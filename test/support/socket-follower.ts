@@ -5,6 +5,13 @@ import type { Payload } from './websocket.ts';
 
 const patient = 1_000_000;
 
+/** Who watches for silence does not wait for minutes until a connection is made. */
+class HastySocket extends WebSocket {
+  constructor(url: string, protocols: string) {
+    super(url, protocols, { handshakeTimeout: 3_000 });
+  }
+}
+
 /** A client of npm's graphql-ws as it comes: it waits seconds before it comes back, and begins from now. */
 export function followAsStock(follower: Follower, url: string, token: string): () => void {
   const client = createClient({
@@ -30,7 +37,9 @@ export function followResuming(
     retryAttempts: patient,
     shouldRetry: () => true,
     retryWait: () => new Promise((resolve) => setTimeout(resolve, Math.random() * 1_000)),
-    ...(silenceMs ? { keepAlive: silenceMs / 2, connectionAckWaitTimeout: silenceMs } : {}),
+    ...(silenceMs
+      ? { keepAlive: silenceMs / 2, connectionAckWaitTimeout: silenceMs, webSocketImpl: HastySocket }
+      : {}),
   });
   if (silenceMs) {
     client.on('ping', (isReceived) => {

@@ -4,6 +4,9 @@ import type { Payload } from './websocket.ts';
 
 const comeBackMs = 1_000;
 
+/** How long an answer may take to begin, for who watches for silence. */
+const openMs = 3_000;
+
 /**
  * A client of an event stream that comes back as a browser's EventSource does: with `Last-Event-ID`, after as
  * long as the server asked for. Given `silenceMs`, it takes a server for gone that has said nothing for so long.
@@ -51,7 +54,7 @@ function watchSilence(stream: EventStreamClient, silenceMs: number): () => void 
   const timer = setInterval(() => {
     if (stream.blocks.length > seen) seenAt = performance.now();
     seen = stream.blocks.length;
-    if (performance.now() - seenAt > silenceMs) stream.cut();
+    if (performance.now() - seenAt > (seen > 0 ? silenceMs : openMs)) stream.cut();
   }, 250);
   return () => clearInterval(timer);
 }

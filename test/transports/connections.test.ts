@@ -3,18 +3,23 @@ import { type Connection, Connections } from '../../src/transports/connections.t
 
 function fakeConnection(): Connection & { drained: number } {
   return {
+    id: 'c',
+    userId: 'ada',
+    ipAddress: null,
+    userAgent: null,
     transport: 'sse',
     drained: 0,
     async drain() {
       this.drained += 1;
     },
+    end() {},
     destroy() {},
   };
 }
 
 describe('the connections of a node that drains', () => {
   test('are all sent away, those too that were let in just before', async () => {
-    const connections = new Connections();
+    const connections = new Connections({ opened() {}, closed() {} } as never);
     const [early, late] = [fakeConnection(), fakeConnection()];
     connections.add(early);
     const drained = connections.drain(0);

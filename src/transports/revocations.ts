@@ -1,0 +1,74 @@
+import type { RevocationPayload } from '../domain/session.ts';
+import { nodes } from '../domain/topics.ts';
+import { forbidden } from '../errors.ts';
+import type { JournalEvent } from '../realtime/event.ts';
+import type { Hub, Watcher } from '../realtime/hub.ts';
+import { Closing } from './closing.ts';
+import type { Connections } from './connections.ts';
+
+/** So many events are remembered as met: what is read late may be told twice. */
+const remembered = 1_000;
+
+/**
+ * What every node is told: whose connections end, and who is blocked. Nothing above the watermark is delivered,
+ * and the watermark passes no such event before it was told here: so what is committed after it reaches nobody
+ * whom it ends.
+ */
+export class Revocations implements Watcher {
+  readonly #hub: Hub;
+  readonly #connections: Connections;
+  #met = new Set<number>();
+  /** The last word on each user, by its position; 0 for what was read at the start. */
+  #blocked = new Map<string, { readonly position: number; readonly isBlocked: boolean }>();
+  #opened: () => void = () => {};
+
+  constructor({ hub, connections }: RevocationsOptions) {
+    this.#hub = hub;
+    this.#connections = connections;
+  }
+
+  /** Follows first and reads who is blocked after, so that nobody falls between the two. */
+  async start(readBlocked: () => Promise<readonly string[]>): Promise<void> {
+    const opened = new Promise<void>((resolve) => {
+      this.#opened = resolve;
+    });
+    this.#hub.attach([nodes], this);
+    await opened;
+    for (const userId of await readBlocked()) {
+      if (!this.#blocked.has(userId)) this.#blocked.set(userId, { position: 0, isBlocked: true });
+    }
+  }
+
+  close(): void {
+    this.#hub.detach([nodes], this);
+  }
+
+  isBlocked(userId: string): boolean {
+    return this.#blocked.get(userId)?.isBlocked ?? false;
+  }
+
+  arrived({ position, type, payload }: JournalEvent): void {
+    if (this.#met.has(position)) return;
+    this.#met.add(position);
+    if (this.#met.size > remembered) this.#met.delete(this.#met.values().next().value!);
+    const { userId, connectionId, reason } = payload as RevocationPayload;
+    if (type !== 'user.disconnected' && position > (this.#blocked.get(userId)?.position ?? -1)) {
+      this.#blocked.set(userId, { position, isBlocked: type === 'user.blocked' });
+    }
+    if (type === 'user.unblocked') return;
+    const closing = reason ? { ...Closing.Forbidden, reason } : Closing.Forbidden;
+    this.#connections.end(userId, connectionId, closing, forbidden(reason));
+  }
+
+  whispered(): void {}
+
+  /** The topic is followed from here on. */
+  advanced(): void {
+    this.#opened();
+  }
+}
+
+interface RevocationsOptions {
+  readonly hub: Hub;
+  readonly connections: Connections;
+}

@@ -1,0 +1,82 @@
+import { inWords } from '../../support/spread.ts';
+import type { SteadySender } from '../../support/steady-sender.ts';
+import { until } from '../../support/until.ts';
+import { describeFault, directionsOf, type Fault, type Role } from './faults.ts';
+import type { Listening } from './listening.ts';
+import { longestSilence, normalSince, worstLatency } from './measure.ts';
+import { type Host, treat } from './namespaces.ts';
+import type { Site } from './site.ts';
+
+const recoveredWithinMs = 60_000;
+/** With Redis. */
+const normalMs = 100;
+
+type Name = 'a' | 'b';
+
+/** Which node relays; waits until it is one. */
+export async function findLeader({ nodes }: Site): Promise<Name> {
+  let leader: Name | undefined;
+  await until('one node relays', 30_000, async () => {
+    const [a, b] = await Promise.all([nodes.a, nodes.b].map((node) => node.metric('realtime_relay_leading')));
+    if (a! + b! === 1) leader = a === 1 ? 'a' : 'b';
+    return leader !== undefined;
+  });
+  return leader!;
+}
+
+/** Lives through one fault, while messages are sent through the node that it does not touch. */
+export async function suffer(fault: Fault, { site, sender, listening, through }: Scene): Promise<void> {
+  const leader = await findLeader(site);
+  const other: Name = leader === 'a' ? 'b' : 'a';
+  const hostOf = (role: Role): Host => (role === 'leader' ? leader : role === 'other' ? other : role);
+  const affected: Name = fault.from === 'other' ? other : leader;
+  const spared: Name = affected === 'a' ? 'b' : 'a';
+  through(site.nodes[spared].url);
+  const followersOf = (name: Name) => listening.on(site.nodes[name].name);
+  const everybody = [...followersOf('a'), ...followersOf('b')];
+  await normalAgain(sender, everybody, performance.now());
+
+  const from = performance.now();
+  const heal = directionsOf(fault, hostOf(fault.from), hostOf(fault.to)).map((ends) =>
+    treat(...ends, fault.treatment),
+  );
+  await new Promise((resolve) => setTimeout(resolve, fault.forMs));
+  for (const end of heal) end();
+  const healedAt = performance.now();
+  const leaderAfter = await findLeader(site);
+  const [own, others] = [
+    await normalAgain(sender, followersOf(affected), healedAt),
+    await normalAgain(sender, followersOf(spared), healedAt),
+  ];
+
+  const seen = (name: Name) =>
+    `silent ${inWords(longestSilence(followersOf(name), from, healedAt))}, ` +
+    `latency up to ${inWords(worstLatency(sender, followersOf(name), from, healedAt))}`;
+  console.log(
+    `${describeFault(fault)}${leaderAfter === leader ? '' : ' (another leads now)'}\n` +
+      `  affected node: ${seen(affected)}, normal ${inWords(own)} after the healing\n` +
+      `  other node:    ${seen(spared)}, normal ${inWords(others)} after the healing`,
+  );
+}
+
+/** How long after `from` messages came in time again. */
+async function normalAgain(
+  sender: SteadySender,
+  followers: ReturnType<Listening['on']>,
+  from: number,
+): Promise<number> {
+  let since: number | null = null;
+  await until('messages come in time again', recoveredWithinMs, () => {
+    since = normalSince(sender, followers, from, normalMs);
+    return since !== null;
+  });
+  return since! - from;
+}
+
+interface Scene {
+  readonly site: Site;
+  readonly sender: SteadySender;
+  readonly listening: Listening;
+  /** Has messages sent to that address from now on. */
+  through(url: string): void;
+}
