@@ -27,10 +27,10 @@ async function openRedis(urls: readonly string[]): Promise<Bus> {
   const bus = new RedisBus({
     urls,
     origin: Math.random().toString(36),
-    back: () => {
-      count.back += 1;
-    },
     failed: () => {},
+  });
+  bus.onBack(() => {
+    count.back += 1;
   });
   counts.set(bus, count);
   onTestFinished(() => bus.close());
@@ -174,7 +174,6 @@ describe('the bus over Redis', () => {
       new RedisBus({
         urls: [late.url],
         origin: Math.random().toString(36),
-        back: () => {},
         failed: () => {},
       });
     const [one, other] = [open(), open()];
