@@ -4,7 +4,8 @@ import { type Database, isAway, sqlState } from './database.ts';
 import { type EventRow, eventColumns, toEvent } from './journal.ts';
 import type { Partitions } from './partitions.ts';
 
-const leaseInterval = "interval '5 s'";
+/** Renewed every second. Who was stopped or cut off for longer is followed by another. */
+const leaseInterval = "interval '3 s'";
 /** How often the outbox is looked through from its very beginning. */
 const fullScanMs = 5_000;
 const pageSize = 500;

@@ -6,14 +6,23 @@ import * as tables from './tables.ts';
 const transactions = 10;
 const readers = 6;
 const statementMs = 15_000;
+const idleMs = 10_000;
 /** The server gives a statement up before that; who has not answered by then is not there. */
 const answerMs = 20_000;
+/** A server that does not answer so small a question within the limit is out of reach, whatever TCP says. */
+const pulseMs = 1_000;
+const pulseAnswerMs = 2_500;
+const connectSeconds = 3;
 
 /** A PostgreSQL server, version 14 or newer. */
 export function openPostgres(url: string): Database {
   const slots = new Slots(url, transactions);
   // Clients of their own: drizzle changes how its client parses, and the relay never waits behind others.
   const [orm, raw, apart] = [new Client(url, readers), new Client(url, readers), new Client(url, 1)];
+  const parts = [slots, orm, raw, apart];
+  const pulse = new Pulse(url, () => {
+    for (const part of parts) part.abandon();
+  });
   const run = async <Row>({ unsafe }: Client, statement: string, parameters: readonly unknown[]) => [
     ...((await unsafe(statement, [...parameters] as never[], { prepare: true })) as unknown as Row[]),
   ];
@@ -26,9 +35,53 @@ export function openPostgres(url: string): Database {
     query: (statement, parameters = []) => run(raw, statement, parameters),
     queryApart: (statement, parameters = []) => run(apart, statement, parameters),
     close: async () => {
-      await Promise.all([slots, orm, raw, apart].map((part) => part.close()));
+      pulse.close();
+      await Promise.all(parts.map((part) => part.close()));
     },
   };
+}
+
+/**
+ * Asks all the time whether the server is there. A network that swallows packets leaves connections open that
+ * nobody will answer on; they are given up together, and who waits on them is told.
+ */
+class Pulse {
+  readonly #url: string;
+  readonly #silent: () => void;
+  readonly #timer: NodeJS.Timeout;
+  #sql: postgres.Sql;
+  #isAsking = false;
+
+  constructor(url: string, silent: () => void) {
+    this.#url = url;
+    this.#silent = silent;
+    this.#sql = connect(url, 1, () => {});
+    this.#timer = setInterval(() => void this.#ask(), pulseMs);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#sql.end({ timeout: 0 }).catch(() => {});
+  }
+
+  async #ask(): Promise<void> {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    let overdue: NodeJS.Timeout | undefined;
+    const silence = new Promise<'silent'>((resolve) => {
+      overdue = setTimeout(() => resolve('silent'), pulseAnswerMs);
+    });
+    const answer = await Promise.race([this.#sql`select 1`.catch(() => 'refused'), silence]);
+    clearTimeout(overdue);
+    this.#isAsking = false;
+    if (answer === 'silent') this.#silent();
+    if (answer === 'silent' || answer === 'refused') this.#renew();
+  }
+
+  #renew(): void {
+    this.#sql.end({ timeout: 0 }).catch(() => {});
+    this.#sql = connect(this.#url, 1, () => {});
+  }
 }
 
 /**
@@ -57,6 +110,11 @@ class Client {
     await this.#sql.end({ timeout: 5 });
   }
 
+  /** Whoever waits for an answer is told that there will be none. */
+  abandon(): void {
+    this.#replace(this.#sql, 0);
+  }
+
   #renew(): void {
     const sql = this.#make();
     this.#sql = sql;
@@ -64,11 +122,11 @@ class Client {
     this.orm = ormOver(sql, this.unsafe);
   }
 
-  #replace(lost: postgres.Sql): void {
+  /** Its other connections may still be answering, and are given the time. */
+  #replace(lost: postgres.Sql, seconds = 5): void {
     if (this.#isClosed || lost !== this.#sql) return;
     this.#renew();
-    // Its other connections may still be answering.
-    lost.end({ timeout: 5 }).catch(() => {});
+    lost.end({ timeout: seconds }).catch(() => {});
   }
 }
 
@@ -100,6 +158,11 @@ class Slot {
     await this.#sql.end({ timeout: 5 });
   }
 
+  abandon(): void {
+    this.isLost = true;
+    this.#sql.end({ timeout: 0 }).catch(() => {});
+  }
+
   async #rollback(): Promise<void> {
     try {
       await this.#unsafe('rollback');
@@ -123,7 +186,7 @@ class Slots {
   readonly #url: string;
   readonly #most: number;
   #idle: Slot[] = [];
-  #count = 0;
+  #all = new Set<Slot>();
   #waiting: ((slot: Slot) => void)[] = [];
 
   constructor(url: string, most: number) {
@@ -144,29 +207,36 @@ class Slots {
     await Promise.all(this.#idle.map((slot) => slot.close()));
   }
 
+  abandon(): void {
+    for (const slot of this.#all) slot.abandon();
+  }
+
   async #acquire(): Promise<Slot> {
     for (let slot = this.#idle.pop(); slot; slot = this.#idle.pop()) {
       if (!slot.isLost) return slot;
       this.#discard(slot);
     }
-    if (this.#count === this.#most) return new Promise((resolve) => this.#waiting.push(resolve));
-    this.#count += 1;
-    return new Slot(this.#url);
+    if (this.#all.size === this.#most) return new Promise((resolve) => this.#waiting.push(resolve));
+    return this.#create();
   }
 
   #release(slot: Slot): void {
     const next = this.#waiting.shift();
     if (slot.isLost) {
       this.#discard(slot);
-      if (!next) return;
-      this.#count += 1;
-      next(new Slot(this.#url));
+      if (next) next(this.#create());
     } else if (next) next(slot);
     else this.#idle.push(slot);
   }
 
+  #create(): Slot {
+    const slot = new Slot(this.#url);
+    this.#all.add(slot);
+    return slot;
+  }
+
   #discard(slot: Slot): void {
-    this.#count -= 1;
+    this.#all.delete(slot);
     slot.close().catch(() => {});
   }
 }
@@ -203,11 +273,20 @@ function connect(url: string, max: number, onclose: () => void): postgres.Sql {
   return postgres(url, {
     max,
     onclose,
-    connect_timeout: 5,
+    connect_timeout: connectSeconds,
     max_lifetime: null,
     backoff: () => 0.05,
     onnotice: () => {},
-    connection: { application_name: 'gravitycar-realtime', statement_timeout: statementMs },
+    connection: {
+      application_name: 'gravitycar-realtime',
+      statement_timeout: statementMs,
+      // Of a node that is gone without a word, nothing stays locked for long.
+      idle_in_transaction_session_timeout: idleMs,
+      tcp_user_timeout: idleMs,
+      tcp_keepalives_idle: 5,
+      tcp_keepalives_interval: 2,
+      tcp_keepalives_count: 3,
+    },
     types: {
       json: {
         to: 114,
