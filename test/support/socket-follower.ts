@@ -4,11 +4,22 @@ import { type Follower, follow } from './follower.ts';
 import type { Payload } from './websocket.ts';
 
 const patient = 1_000_000;
+/** What graphql-ws closes with in `terminate`. */
+const terminated = 4499;
 
-/** Who watches for silence does not wait for minutes until a connection is made. */
+/**
+ * For who watches for silence: it does not wait for minutes until a connection is made, and once given up it hears
+ * nothing more. ws goes on telling what comes while it closes, as browsers do not, and graphql-ws would take it
+ * for messages of the next connection.
+ */
 class HastySocket extends WebSocket {
   constructor(url: string, protocols: string) {
     super(url, protocols, { handshakeTimeout: 3_000 });
+  }
+
+  override close(code?: number, reason?: string): void {
+    if (code === terminated) this.terminate();
+    else super.close(code, reason);
   }
 }
 

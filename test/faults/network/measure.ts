@@ -14,21 +14,17 @@ export function longestSilence(followers: readonly Follower[], from: number, to:
   );
 }
 
-/** The longest that a message which was sent from `from` to `to` took to one of the followers. */
-export function worstLatency(
+/** How long messages that were sent from `from` to `to` took to each of the followers. */
+export function latencies(
   sender: SteadySender,
   followers: readonly Follower[],
   from: number,
   to: number,
-): number {
-  const sent = sender.acknowledged.filter(
-    (number) => sender.sentAt[number]! > from && sender.sentAt[number]! < to,
-  );
-  return Math.max(
-    0,
-    ...followers.flatMap(({ heardAt }) =>
-      sent.map((number) => (heardAt.get(number) ?? performance.now()) - sender.sentAt[number]!),
-    ),
+): number[] {
+  const isWithin = (number: number) => sender.sentAt[number]! > from && sender.sentAt[number]! < to;
+  const sent = sender.acknowledged.filter(isWithin);
+  return followers.flatMap(({ heardAt }) =>
+    sent.map((number) => (heardAt.get(number) ?? performance.now()) - sender.sentAt[number]!),
   );
 }
 

@@ -1,10 +1,12 @@
-import { inWords } from '../../support/spread.ts';
+import { signToken } from '../../support/node-process.ts';
+import { inWords, spread } from '../../support/spread.ts';
 import type { SteadySender } from '../../support/steady-sender.ts';
 import { until } from '../../support/until.ts';
 import { describeFault, directionsOf, type Fault, type Role } from './faults.ts';
 import type { Listening } from './listening.ts';
-import { longestSilence, normalSince, worstLatency } from './measure.ts';
+import { latencies, longestSilence, normalSince } from './measure.ts';
 import { type Host, treat } from './namespaces.ts';
+import { Probe } from './probe.ts';
 import type { Site } from './site.ts';
 
 const recoveredWithinMs = 60_000;
@@ -36,26 +38,35 @@ export async function suffer(fault: Fault, { site, sender, listening, through }:
   const everybody = [...followersOf('a'), ...followersOf('b')];
   await normalAgain(sender, everybody, performance.now());
 
+  const probe = fault.to === 'postgres' ? new Probe(site.nodes[affected], await signToken('ada')) : null;
   const from = performance.now();
-  const heal = directionsOf(fault, hostOf(fault.from), hostOf(fault.to)).map((ends) =>
-    treat(...ends, fault.treatment),
-  );
+  const ends = directionsOf(fault, hostOf(fault.from), hostOf(fault.to));
+  const heals = ends.map((direction) => treat(...direction, fault.treatment));
   await new Promise((resolve) => setTimeout(resolve, fault.forMs));
-  for (const end of heal) end();
+  for (const heal of heals) heal();
   const healedAt = performance.now();
+  const own = await normalAgain(sender, followersOf(affected), healedAt);
+  const others = await normalAgain(sender, followersOf(spared), healedAt);
+  if (probe) {
+    await until('queries are answered again', recoveredWithinMs, () => probe.answeringSince !== undefined);
+    await probe.stop();
+  }
   const leaderAfter = await findLeader(site);
-  const [own, others] = [
-    await normalAgain(sender, followersOf(affected), healedAt),
-    await normalAgain(sender, followersOf(spared), healedAt),
-  ];
 
-  const seen = (name: Name) =>
-    `silent ${inWords(longestSilence(followersOf(name), from, healedAt))}, ` +
-    `latency up to ${inWords(worstLatency(sender, followersOf(name), from, healedAt))}`;
+  const seen = (name: Name) => {
+    const within = (since: number) => spread(latencies(sender, followersOf(name), since, healedAt));
+    return (
+      `silent for at most ${inWords(longestSilence(followersOf(name), from, healedAt))}; ` +
+      `messages took ${within(from)}, in its last third ${within(healedAt - fault.forMs / 3)}; `
+    );
+  };
   console.log(
-    `${describeFault(fault)}${leaderAfter === leader ? '' : ' (another leads now)'}\n` +
-      `  affected node: ${seen(affected)}, normal ${inWords(own)} after the healing\n` +
-      `  other node:    ${seen(spared)}, normal ${inWords(others)} after the healing`,
+    [
+      `${describeFault(fault)}${leaderAfter === leader ? '' : ' (another leads now)'}`,
+      `  affected node: ${seen(affected)}normal ${inWords(own)} after the healing`,
+      `  other node:    ${seen(spared)}normal ${inWords(others)} after the healing`,
+      ...(probe ? [`  affected node: ${probe.describe(healedAt)}`] : []),
+    ].join('\n'),
   );
 }
 
