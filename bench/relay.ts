@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { parseConfig } from '../src/config.ts';
-import { settleEpochs } from '../src/db/epochs.ts';
+import { Epochs } from '../src/db/epochs.ts';
 import { createLedger } from '../src/db/ledger.ts';
 import { Partitions } from '../src/db/partitions.ts';
 import { MemoryBus } from '../src/realtime/bus.ts';
@@ -19,8 +19,8 @@ export function relay(): Promise<Row[]> {
     const database = await openDatabase(parseConfig(environment));
     const partitions = new Partitions({ database, retentionSeconds: 604_800 });
     await partitions.ensure();
-    const [epoch] = await settleEpochs(database);
-    const ledger = createLedger({ database, partitions, epoch: epoch!.id, node: randomUUID() });
+    const epochs = await Epochs.open(database);
+    const ledger = createLedger({ database, partitions, epochs, node: randomUUID() });
     await database.query(
       `insert into realtime_outbox (event_id, topics, recipient_types, recipient_ids, kind, event_type, payload)
        select gen_random_uuid(), array['channel:' || n % ${topics}], '{channel}', '{general}', 'message', 'message.sent',

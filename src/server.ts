@@ -9,7 +9,7 @@ import type { Config } from './config.ts';
 import type { Domain } from './context.ts';
 import type { Database } from './db/database.ts';
 import { inMemory, openEmbedded } from './db/embedded.ts';
-import { settleEpochs } from './db/epochs.ts';
+import { Epochs } from './db/epochs.ts';
 import { createJournal } from './db/journal.ts';
 import { createLedger } from './db/ledger.ts';
 import { migrate } from './db/migrate.ts';
@@ -94,9 +94,8 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
   const { limits } = config;
 
   // The spine.
-  const epochs = await settleEpochs(database);
-  const positions = new Positions(epochs);
-  const epoch = epochs.find(({ until }) => until === null)!.id;
+  const epochs = await Epochs.open(database);
+  const positions = new Positions(epochs.all);
   const metrics = createMetrics();
   const { meter } = metrics;
   const node = `${hostname()}-${randomUUID().slice(0, 8)}`;
@@ -106,15 +105,22 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
   const retentionSeconds = config.journalRetentionMs / 1_000;
   const partitions = new Partitions({ database, retentionSeconds });
   await partitions.ensure();
-  const ledger = createLedger({ database, partitions, epoch, node });
-  const hub = new Hub({ bus, journal: createJournal({ database, epoch }), failed });
+  const ledger = createLedger({ database, partitions, epochs, node });
+  const hub = new Hub({ bus, journal: createJournal({ database, epochs }), failed });
   const relay = new Relay({ ledger, bus, meter, failed, ...relaying[database.kind] });
+  epochs.onChange((all) => {
+    const until = all[1]!.until!;
+    log.warn({ until }, 'the database has become another one: positions behind this one have expired');
+    positions.renew(all);
+    hub.renew(until);
+    relay.renew();
+  });
   await hub.start();
   relay.start();
 
   // The domain.
   const committed = () => relay.committed();
-  const whisper = (message: Whisper) => bus.publish(addressOf(epoch, message.topic), message);
+  const whisper = (message: Whisper) => bus.publish(addressOf(epochs.current.id, message.topic), message);
   const load = () => ({ connections: connections.size, subscriptions: groups.subscriptions });
   const registry = new Registry({ node, database, load, failed });
   const users = createUsers({ database, committed });
@@ -129,7 +135,8 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
   // Who asks.
   const tokens = createTokens({ ...config.tokens, secret: await tokenSecret(config, database) });
   const connections = new Connections(registry);
-  const revocations = new Revocations({ hub, connections });
+  const readBlocked = () => users.blockedIds();
+  const revocations = new Revocations({ hub, connections, readBlocked, failed });
   const isBlocked = (userId: string) => revocations.isBlocked(userId);
   const authenticate = createAuthenticate({ tokens, users, isBlocked });
   const demoToken = config.isProduction ? null : await signDemoToken();
@@ -185,7 +192,7 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
   });
 
   await registry.start();
-  await revocations.start(() => users.blockedIds());
+  await revocations.start();
   const { servers, port } = await listen(
     (server) => {
       server.on('request', handle);

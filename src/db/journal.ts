@@ -1,6 +1,7 @@
 import type { JournalEvent } from '../realtime/event.ts';
 import type { Journal, Now, Page } from '../realtime/hub.ts';
 import type { Database } from './database.ts';
+import type { Epochs } from './epochs.ts';
 
 /** Events that are committed and not yet relayed are remembered for a new subscription up to this many. */
 const pendingLimit = 10_000;
@@ -18,9 +19,11 @@ export function toEvent(row: EventRow): JournalEvent {
 }
 
 /** The journal in PostgreSQL. Each read is one statement, so all of it is of one snapshot. */
-export function createJournal({ database, epoch }: { database: Database; epoch: string }): Journal {
+export function createJournal({ database, epochs }: JournalOptions): Journal {
   return {
-    epoch,
+    get epoch() {
+      return epochs.current.id;
+    },
 
     async now(): Promise<Now> {
       const [row] = await database.query<{ head: number; pending: string; at: number }>(
@@ -38,13 +41,19 @@ export function createJournal({ database, epoch }: { database: Database; epoch: 
     },
 
     async stretch(after: number, limit: number): Promise<Page> {
-      const rows = await database.query<EventRow & { head: number }>(
-        `select (select head from realtime_relay where part = 0)::float8 as head, ${eventColumns}
+      const rows = await database.query<EventRow & { head: number; epoch: string }>(
+        `select (select head from realtime_relay where part = 0)::float8 as head,
+                (select id from realtime_epochs where until is null) as epoch, ${eventColumns}
            from (select 1) one left join lateral (
              select * from realtime_events where position > $1 order by position, topic limit $2) e on true
           order by e.position, e.topic`,
         [after, limit],
       );
+      // Whoever leads has found another database there.
+      if (rows[0]!.epoch !== epochs.current.id) {
+        await epochs.settle();
+        return { events: [], upTo: after, gap: false };
+      }
       const events = rows.filter(({ position }) => position !== null).map(toEvent);
       const isWhole = events.length < limit;
       // A page may end within an event of several topics: what of it has been read comes again.
@@ -52,6 +61,11 @@ export function createJournal({ database, epoch }: { database: Database; epoch: 
       return { events, upTo: Math.max(after, upTo), gap: false };
     },
   };
+}
+
+interface JournalOptions {
+  readonly database: Database;
+  readonly epochs: Pick<Epochs, 'current' | 'settle'>;
 }
 
 interface TopicRow extends EventRow {

@@ -1,6 +1,7 @@
 import type { JournalEvent } from '../realtime/event.ts';
 import type { Batch, Lease, Ledger } from '../realtime/relay.ts';
 import { type Database, isAway, sqlState } from './database.ts';
+import type { Epochs } from './epochs.ts';
 import { type EventRow, eventColumns, toEvent } from './journal.ts';
 import type { Partitions } from './partitions.ts';
 
@@ -11,12 +12,14 @@ const fullScanMs = 5_000;
 const pageSize = 500;
 
 /** Outbox, journal and lease as the relay sees them. */
-export function createLedger({ database, partitions, epoch, node }: LedgerOptions): Ledger {
+export function createLedger({ database, partitions, epochs, node }: LedgerOptions): Ledger {
   const low = new LowBound();
   let alone: number | null = null;
 
   return {
-    epoch,
+    get epoch() {
+      return epochs.current.id;
+    },
 
     async take(): Promise<Lease | null> {
       // Whose session with the database is gone is gone as well; an embedded database has no one else.
@@ -28,6 +31,8 @@ export function createLedger({ database, partitions, epoch, node }: LedgerOption
           returning fence::float8 as fence, head::float8 as head, published::float8 as published`,
         [node, database.kind === 'embedded'],
       );
+      // It may have become another database since, and then nothing may be placed as if it had not.
+      if (row) await epochs.settle();
       return row ?? null;
     },
 
@@ -118,7 +123,7 @@ export function createLedger({ database, partitions, epoch, node }: LedgerOption
 interface LedgerOptions {
   readonly database: Database;
   readonly partitions: Partitions;
-  readonly epoch: string;
+  readonly epochs: Pick<Epochs, 'current' | 'settle'>;
   /** Names this process, once. */
   readonly node: string;
 }

@@ -103,6 +103,12 @@ export class Group implements Watcher {
     this.#whispers.put(`${whisper.topic} ${whisper.type}`, whisper);
   }
 
+  renewed(until: number): void {
+    this.#rendered.clear();
+    for (const subscriber of [...this.#live, ...this.#behind]) subscriber.renew(until);
+    this.advanced();
+  }
+
   render(event: JournalEvent): Rendered | Promise<Rendered> {
     const known = this.#rendered.get(event);
     if (known) return known;

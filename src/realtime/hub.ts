@@ -33,6 +33,8 @@ export interface Watcher {
   /** May come before its turn, that is above the watermark; and again, when it changes rights. */
   arrived(event: JournalEvent): void;
   whispered(whisper: Whisper): void;
+  /** Another epoch has begun: what lay above is gone, and others may come in its place. */
+  renewed(until: number): void;
   /** The watermark moved. Told to those who asked by `awaitWatermark`. */
   advanced(): void;
 }
@@ -94,9 +96,7 @@ export class Hub {
   }
 
   async start(): Promise<void> {
-    this.#control = this.#bus.listen(addressOf(this.epoch, controlTopic), (message) =>
-      this.#told(message as ControlMessage),
-    );
+    this.#control = this.#listenToControl();
     this.watermark = (await this.#journal.now()).head;
     // What it missed is read at once, and not only when a control message shows it.
     this.#bus.onBack(() => void this.#follow());
@@ -109,6 +109,18 @@ export class Hub {
     clearInterval(this.#timer);
     this.#control?.stop();
     await this.#following;
+  }
+
+  /** Another epoch has begun, of which this one is a part up to a position: everything is listened to anew. */
+  renew(until: number): void {
+    this.watermark = this.#known = Math.min(this.watermark, until);
+    this.#control?.stop();
+    this.#control = this.#listenToControl();
+    for (const [name, { bus, watchers }] of [...this.#topics]) {
+      bus.stop();
+      this.#listen(name, watchers);
+      for (const watcher of [...watchers.keys()]) watcher.renewed(until);
+    }
   }
 
   attach(topics: readonly string[], watcher: Watcher): void {
@@ -189,9 +201,14 @@ export class Hub {
     return events.filter(({ position }) => position <= this.watermark);
   }
 
-  #listen(name: string): Topic {
+  #listenToControl(): Listening {
+    const address = addressOf(this.epoch, controlTopic);
+    return this.#bus.listen(address, (message) => this.#told(message as ControlMessage));
+  }
+
+  #listen(name: string, watchers: Topic['watchers'] = new Map()): Topic {
     const bus = this.#bus.listen(addressOf(this.epoch, name), (message) => this.#heard(message));
-    const topic: Topic = { feed: new Feed(feedCapacity), watchers: new Map(), bus };
+    const topic: Topic = { feed: new Feed(feedCapacity), watchers, bus };
     this.#topics.set(name, topic);
     void this.#open(name, topic);
     return topic;
@@ -272,8 +289,9 @@ export class Hub {
 
   async #readOn(): Promise<void> {
     for (;;) {
-      const from = this.watermark;
+      const [from, epoch] = [this.watermark, this.epoch];
       const { events, upTo } = await this.#journal.stretch(from, pageSize);
+      if (epoch !== this.epoch) return;
       for (const event of events) this.#accept(event);
       this.#advance(upTo);
       // What has been told of meanwhile is read as well; what is not there is not waited for here.

@@ -24,10 +24,15 @@ const epochBytes = 8;
  * equal. The check has no key: it tells a mangled string from one of another database.
  */
 export class Positions {
-  #current: Epoch;
-  #epochs: Map<string, Epoch>;
+  #current!: Epoch;
+  #epochs!: Map<string, Epoch>;
 
   constructor(epochs: readonly Epoch[]) {
+    this.renew(epochs);
+  }
+
+  /** From now on positions are of the current one of these. */
+  renew(epochs: readonly Epoch[]): void {
     this.#epochs = new Map(epochs.map((epoch) => [epoch.id, epoch]));
     const current = epochs.find((epoch) => epoch.until === null);
     if (!current) throw new Error('There is no current epoch.');

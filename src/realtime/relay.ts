@@ -94,12 +94,18 @@ export class Relay {
   }
 
   start(): void {
+    this.renew();
+    this.#running = this.#run();
+  }
+
+  /** Another epoch has begun. */
+  renew(): void {
+    this.#hints?.stop();
     this.#hints = this.#bus.listen(addressOf(this.#ledger.epoch, hintTopic), (message) => {
       const { released } = message as Hint;
       if (released) this.#poke?.();
       else if (this.#lease) this.#wake();
     });
-    this.#running = this.#run();
   }
 
   /** Something was committed to the outbox by this process. */

@@ -113,6 +113,11 @@ export class Subscriber {
     else if (this.#state === 'catching up' && this.source.turns?.(event)) this.#hasTurned = true;
   }
 
+  /** Another epoch has begun: who stands above its beginning has seen what is no more. */
+  renew(until: number): void {
+    if (this.position > until) this.#end('expired');
+  }
+
   /** Sends one event, null when it is not wanted, and stands behind it. True when something was written. */
   send(event: JournalEvent, rendered: Rendered | null): boolean {
     if (this.#state === 'closed') return false;

@@ -20,23 +20,25 @@ export class Revocations implements Watcher {
   #met = new Set<number>();
   /** The last word on each user, by its position; 0 for what was read at the start. */
   #blocked = new Map<string, { readonly position: number; readonly isBlocked: boolean }>();
+  readonly #readBlocked: () => Promise<readonly string[]>;
+  readonly #failed: (error: unknown) => void;
   #opened: () => void = () => {};
 
-  constructor({ hub, connections }: RevocationsOptions) {
+  constructor({ hub, connections, readBlocked, failed }: RevocationsOptions) {
     this.#hub = hub;
     this.#connections = connections;
+    this.#readBlocked = readBlocked;
+    this.#failed = failed;
   }
 
   /** Follows first and reads who is blocked after, so that nobody falls between the two. */
-  async start(readBlocked: () => Promise<readonly string[]>): Promise<void> {
+  async start(): Promise<void> {
     const opened = new Promise<void>((resolve) => {
       this.#opened = resolve;
     });
     this.#hub.attach([nodes], this);
     await opened;
-    for (const userId of await readBlocked()) {
-      if (!this.#blocked.has(userId)) this.#blocked.set(userId, { position: 0, isBlocked: true });
-    }
+    await this.#read();
   }
 
   close(): void {
@@ -60,7 +62,27 @@ export class Revocations implements Watcher {
     this.#connections.end(userId, connectionId, closing, forbidden(reason));
   }
 
+  /** What has been told since the topic is followed is newer. */
+  async #read(): Promise<void> {
+    const blocked = new Set(await this.#readBlocked());
+    for (const userId of new Set([...blocked, ...this.#blocked.keys()])) {
+      const told = this.#blocked.get(userId)?.position ?? 0;
+      if (told === 0) this.#blocked.set(userId, { position: 0, isBlocked: blocked.has(userId) });
+    }
+  }
+
   whispered(): void {}
+
+  /** What was said last may be no more. */
+  renewed(): void {
+    this.#met.clear();
+    for (const [userId, { isBlocked }] of this.#blocked)
+      this.#blocked.set(userId, { position: 0, isBlocked });
+    this.#opened = () => {
+      this.#opened = () => {};
+      this.#read().catch(this.#failed);
+    };
+  }
 
   /** The topic is followed from here on. */
   advanced(): void {
@@ -71,4 +93,7 @@ export class Revocations implements Watcher {
 interface RevocationsOptions {
   readonly hub: Hub;
   readonly connections: Connections;
+  /** The ids of the users that are blocked now. */
+  readBlocked(): Promise<readonly string[]>;
+  failed(error: unknown): void;
 }

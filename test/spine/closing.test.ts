@@ -34,7 +34,7 @@ describe('a client that leaves', () => {
 
     await eventually(async () => {
       expect(await server.metric('realtime_groups')).toBe(0);
-      expect(await server.metric('realtime_topics')).toBe(0);
+      expect(await server.metric('realtime_topics')).toBe(1);
       expect(await server.metric('realtime_subscriptions{field="channelMessage"}')).toBeUndefined();
       expect(await server.metric('realtime_connections{transport="websocket"}')).toBe(0);
       expect(await server.metric('realtime_connections{transport="sse"}')).toBe(0);

@@ -36,10 +36,11 @@ async function openLedger(): Promise<Ledger & { database: Database }> {
   const database = openPostgres(url);
   const partitions = new Partitions({ database, retentionSeconds: 3_600 });
   await partitions.ensure();
-  return { ...createLedger({ database, partitions, epoch: 'one', node: randomUUID() }), database };
+  return { ...createLedger({ database, partitions, epochs, node: randomUUID() }), database };
 }
 
 const topics = ['a', 'b', 'c'];
+const epochs = { current: { id: 'one', key: Buffer.alloc(32), until: null }, settle: async () => {} };
 
 async function write(count: number): Promise<void> {
   await sql`
