@@ -78,6 +78,10 @@ export class NodeProcess {
     return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
   }
 
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#child?.kill(name);
   }

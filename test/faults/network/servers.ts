@@ -20,6 +20,7 @@ export async function startPostgresOnHost(): Promise<Started> {
   const programs = findPrograms();
   if (!programs) throw new Error('This needs the programs of PostgreSQL 14 or newer.');
   const folder = mkdtempSync(join(tmpdir(), 'realtime-postgres-'));
+  removeAtExit(folder);
   const data = join(folder, 'data');
   // PostgreSQL refuses to run as root.
   const [uid, gid] = ['-u', '-g'].map((flag) => Number(execFileSync('id', [flag, 'postgres'])));
@@ -52,12 +53,13 @@ export async function startPostgresOnHost(): Promise<Started> {
     if (server.exitCode !== null) throw new Error(`PostgreSQL ended: see ${folder}/log`);
     return answers(url);
   });
-  return { url, stop: () => end(server, 'SIGQUIT', folder) };
+  return { url, stop: () => end(server, 'SIGQUIT') };
 }
 
 /** A Redis on the host of that name. */
 export async function startRedisOnHost(): Promise<Started> {
   const folder = mkdtempSync(join(tmpdir(), 'realtime-redis-'));
+  removeAtExit(folder);
   const address = addressOf('redis');
   const settings = { bind: address, 'protected-mode': 'no', dir: folder, save: '', appendonly: 'no' };
   const flags = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
@@ -72,7 +74,12 @@ export async function startRedisOnHost(): Promise<Started> {
       return false;
     }
   });
-  return { url: `redis://${address}:6379`, stop: () => end(server, 'SIGKILL', folder) };
+  return { url: `redis://${address}:6379`, stop: () => end(server, 'SIGKILL') };
+}
+
+/** Also after an interruption. */
+function removeAtExit(folder: string): void {
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
 }
 
 async function answers(url: string): Promise<boolean> {
@@ -87,9 +94,8 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-async function end(server: ChildProcess, signal: NodeJS.Signals, folder: string): Promise<void> {
+async function end(server: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   const ended = new Promise((resolve) => server.once('exit', resolve));
   server.kill(signal);
-  if (server.exitCode === null) await ended;
-  rmSync(folder, { recursive: true, force: true });
+  if (server.exitCode === null && server.signalCode === null) await ended;
 }

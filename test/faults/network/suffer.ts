@@ -26,14 +26,14 @@ export async function findLeader({ nodes }: Site): Promise<Name> {
   return leader!;
 }
 
-/** Lives through one fault, while messages are sent through the node that it does not touch. */
+/** Lives through one fault, while messages are sent: most of them through the node that it does not touch. */
 export async function suffer(fault: Fault, { site, sender, listening, through }: Scene): Promise<void> {
   const leader = await findLeader(site);
   const other: Name = leader === 'a' ? 'b' : 'a';
   const hostOf = (role: Role): Host => (role === 'leader' ? leader : role === 'other' ? other : role);
   const affected: Name = fault.from === 'other' ? other : leader;
   const spared: Name = affected === 'a' ? 'b' : 'a';
-  through(site.nodes[spared].url);
+  through(site.nodes[spared].url, site.nodes[affected].url);
   const followersOf = (name: Name) => listening.on(site.nodes[name].name);
   const everybody = [...followersOf('a'), ...followersOf('b')];
   await normalAgain(sender, everybody, performance.now());
@@ -53,19 +53,20 @@ export async function suffer(fault: Fault, { site, sender, listening, through }:
   }
   const leaderAfter = await findLeader(site);
 
+  const roleOf = (name: Name) => (name === leader ? 'leader' : 'other');
   const seen = (name: Name) => {
     const within = (since: number) => spread(latencies(sender, followersOf(name), since, healedAt));
     return (
-      `silent for at most ${inWords(longestSilence(followersOf(name), from, healedAt))}; ` +
+      `  ${roleOf(name)}: silent for at most ${inWords(longestSilence(followersOf(name), from, healedAt))}; ` +
       `messages took ${within(from)}, in its last third ${within(healedAt - fault.forMs / 3)}; `
     );
   };
   console.log(
     [
       `${describeFault(fault)}${leaderAfter === leader ? '' : ' (another leads now)'}`,
-      `  affected node: ${seen(affected)}normal ${inWords(own)} after the healing`,
-      `  other node:    ${seen(spared)}normal ${inWords(others)} after the healing`,
-      ...(probe ? [`  affected node: ${probe.describe(healedAt)}`] : []),
+      `${seen(affected)}normal ${inWords(own)} after the healing`,
+      `${seen(spared)}normal ${inWords(others)} after the healing`,
+      ...(probe ? [`  ${roleOf(affected)}: ${probe.describe(healedAt)}`] : []),
     ].join('\n'),
   );
 }
@@ -88,6 +89,6 @@ interface Scene {
   readonly site: Site;
   readonly sender: SteadySender;
   readonly listening: Listening;
-  /** Has messages sent to that address from now on. */
-  through(url: string): void;
+  /** Has most messages sent to the one address from now on, and few to the other, as long as that answers. */
+  through(most: string, few: string): void;
 }

@@ -9,8 +9,8 @@ const program = '/usr/sbin/nginx';
 
 export interface Nginx {
   readonly url: string;
-  /** The error log so far. */
-  log(): string;
+  /** How often it found a node away and asked another, in its own words. */
+  complaints(): string;
   stop(): Promise<void>;
 }
 
@@ -41,7 +41,7 @@ export async function startNginx(port: number, nodePorts: readonly number[]): Pr
   const logFile = join(folder, 'error.log');
   return {
     url,
-    log: () => readFileSync(logFile, 'utf8'),
+    complaints: () => summaryOf(readFileSync(logFile, 'utf8')),
     stop: async () => {
       process.off('exit', orphaned);
       server.kill('SIGTERM');
@@ -49,6 +49,15 @@ export async function startNginx(port: number, nodePorts: readonly number[]): Pr
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function summaryOf(log: string): string {
+  const counts = new Map<string, number>();
+  for (const line of log.split('\n').filter(Boolean)) {
+    const what = /(?:\*\d+ )([^,(:]+)/.exec(line)?.[1]?.trim() ?? line;
+    counts.set(what, (counts.get(what) ?? 0) + 1);
+  }
+  return [...counts].map(([what, count]) => `${count} × ${what}`).join(', ') || 'none';
 }
 
 async function siteConfiguration(port: number, nodePorts: readonly number[]): Promise<string> {

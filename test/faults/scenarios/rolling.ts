@@ -63,6 +63,7 @@ async function rollAll({ nodes, nginx }: Awaited<ReturnType<typeof startCluster>
   const connections = await Promise.all(nodes.map((node) => node.metric('realtime_connections')));
   audience.leave();
   report({ sender, audience, connections, rolledFrom, tookMs });
+  console.log(`nginx complained: ${nginx.complaints()}`);
   console.log(`the clients' process was late by ${inWords(delay.percentile(95) / 1e6)} at p95`);
   if (faults.length === 0) return;
   for (const node of nodes) console.error(`--- ${node.name}\n${node.log}`);

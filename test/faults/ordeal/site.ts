@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs';
+import { buildMain, NodeProcess } from '../../support/node-process.ts';
+import { findPrograms, type OwnPostgres, startPostgres } from '../../support/postgres-server.ts';
+import { type OwnRedis, startRedis, startRedisCluster } from '../../support/redis-server.ts';
+import { lastingPorts } from '../rolling/ports.ts';
+import type { Dice } from './dice.ts';
+
+export const buses = ['redis', 'cluster', 'none'] as const;
+export type BusKind = (typeof buses)[number];
+
+const environment = {
+  DRAIN_SECONDS: '1',
+  CONNECTION_RATE_PER_IP: '100000/1m',
+  MAX_CONNECTIONS_PER_USER: '1000',
+  OPERATION_RATE_PER_USER: '1000000/1m',
+  MESSAGE_RATE_PER_USER: '1000000/10s',
+  SOCKET_MESSAGE_RATE: '100000/1s',
+  SEND_BUFFER_BYTES: '65536',
+  NODE_OPTIONS: `--import=${new URL('./clock.mjs', import.meta.url).href}`,
+};
+
+/** A node of the site, and what is known of its state without asking it. */
+export class Node extends NodeProcess {
+  state: 'up' | 'frozen' | 'down' = 'down';
+
+  /** The most memory that any of its lives had, in MiB. */
+  peak = 0;
+
+  override async start(): Promise<number> {
+    const took = await super.start();
+    this.state = 'up';
+    return took;
+  }
+
+  weigh(): void {
+    try {
+      const [, kilobytes = '0'] =
+        /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8')) ?? [];
+      this.peak = Math.max(this.peak, Math.round(Number(kilobytes) / 1_024));
+    } catch {}
+  }
+}
+
+/** PostgreSQL, Redis or none, and the nodes of one cluster, all of them real processes. */
+export class Site {
+  readonly nodes: readonly Node[];
+  postgres: OwnPostgres;
+  /** The servers that make up the bus: one, the masters of a cluster, or none. */
+  readonly redises: readonly OwnRedis[];
+  readonly #programs: string;
+
+  private constructor(nodes: readonly Node[], postgres: OwnPostgres, redises: readonly OwnRedis[]) {
+    this.nodes = nodes;
+    this.postgres = postgres;
+    this.redises = redises;
+    this.#programs = findPrograms()!;
+  }
+
+  static async start(count: number, bus: BusKind): Promise<Site> {
+    const main = await buildMain();
+    const postgres = await startPostgres(findPrograms()!);
+    const redis = bus === 'redis' ? await startRedis() : null;
+    const cluster = bus === 'cluster' ? await startRedisCluster() : null;
+    const url = redis?.url ?? cluster?.url;
+    const ports = await lastingPorts(count);
+    const own = { ...environment, DATABASE_URL: postgres.url, ...(url ? { REDIS_URL: url } : {}) };
+    const nodes = ports.map(
+      (port, index) =>
+        new Node({ name: `node ${index + 1}`, main, host: '127.0.0.1', port, environment: own }),
+    );
+    const site = new Site(nodes, postgres, cluster?.masters ?? (redis ? [redis] : []));
+    await Promise.all(nodes.map((node) => node.start()));
+    return site;
+  }
+
+  /** One that might answer; any when none is known to. */
+  pick(dice: Dice): Node {
+    const up = this.nodes.filter(({ state }) => state === 'up');
+    return dice.pick(up.length > 0 ? up : this.nodes);
+  }
+
+  async leader(): Promise<Node | null> {
+    for (const node of this.nodes) {
+      if (node.state !== 'up') continue;
+      const isLeading = await node.metric('realtime_relay_leading').catch(() => 0);
+      if (isLeading === 1) return node;
+    }
+    return null;
+  }
+
+  async restartPostgres(): Promise<void> {
+    this.postgres = await startPostgres(this.#programs, this.postgres);
+  }
+
+  async stop(): Promise<void> {
+    for (const node of this.nodes) {
+      node.signal('SIGCONT');
+      await node.kill();
+    }
+    for (const redis of this.redises) await redis.stop();
+    await this.postgres.stop();
+  }
+}
