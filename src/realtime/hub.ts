@@ -246,8 +246,10 @@ export class Hub {
   }
 
   #told(message: ControlMessage): void {
+    // What was held up on the way is no sign of life.
+    if (message.to < this.watermark) return;
     this.#heardAt = performance.now();
-    if (message.to <= this.watermark) return;
+    if (message.to === this.watermark) return;
     this.#known = Math.max(this.#known, message.to);
     if (message.from > this.watermark) void this.#follow();
     else if (this.#hasAll(message)) this.#advance(message.to);

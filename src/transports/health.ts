@@ -15,11 +15,10 @@ export const pollingNotice =
  */
 export function createReadiness({ ask, isDraining, reach }: ReadinessOptions) {
   return async (): Promise<{ status: number; body: object }> => {
-    const missing = {
-      ...(isDraining() ? { draining: 'this node is going away' } : {}),
-      ...((await answers(ask)) ? {} : { postgres: 'does not answer' }),
-    };
-    if (Object.keys(missing).length > 0) return { status: 503, body: { status: 'not ready', missing } };
+    const notReady = (missing: object) => ({ status: 503, body: { status: 'not ready', missing } });
+    // At once, so that no balancer is late.
+    if (isDraining()) return notReady({ draining: 'this node is going away' });
+    if (!(await answers(ask))) return notReady({ postgres: 'does not answer' });
     switch (reach()) {
       case 'away':
         return { status: 200, body: { status: 'degraded', missing: { redis: 'does not answer' } } };

@@ -34,7 +34,8 @@ async function end(node: Node, signal: 'SIGKILL' | 'SIGTERM', downMs: number): P
   await node.start();
 }
 
-async function freeze({ listeners, dice }: Scene, node: Node, forMs: number): Promise<void> {
+/** Stops the process where it is, and lets it go on. */
+export async function freeze({ listeners, dice }: Scene, node: Node, forMs: number): Promise<void> {
   if (node.state !== 'up') return;
   node.state = 'frozen';
   node.signal('SIGSTOP');

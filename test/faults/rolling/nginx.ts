@@ -61,7 +61,7 @@ function summaryOf(log: string): string {
 }
 
 async function siteConfiguration(port: number, nodePorts: readonly number[]): Promise<string> {
-  const recommended = await readFile(new URL('realtime.conf', import.meta.url), 'utf8');
+  const recommended = await readFile(new URL('../../../deploy/nginx.conf', import.meta.url), 'utf8');
   return nodePorts
     .reduce(
       (text, nodePort, index) => text.replace(`node-${index + 1}:4000`, `127.0.0.1:${nodePort}`),

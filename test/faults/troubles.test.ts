@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { ordeal } from './ordeal/ordeal.ts';
+import type { BusKind } from './ordeal/site.ts';
+import { freeze, troubles } from './ordeal/troubles.ts';
+
+/** Longer than the lease of whoever leads. */
+const pauseMs = 4_500;
+
+const cases: [string, number, BusKind, readonly string[]][] = [
+  [
+    'three nodes with Redis, of which nodes, Redis and PostgreSQL are killed and the leader is paused,',
+    ...([3, 'redis'] as const),
+    ['kill a node', 'kill Redis', 'stop PostgreSQL hard', 'pause the leader', 'drain a node', 'freeze Redis'],
+  ],
+  [
+    'two nodes with a Redis Cluster, of which a master and a node are killed,',
+    ...([2, 'cluster'] as const),
+    ['kill Redis', 'kill a node', 'end all database sessions', 'kill Redis'],
+  ],
+  [
+    'two nodes without Redis, of which the leader is killed and paused and the database restarts,',
+    ...([2, 'none'] as const),
+    ['kill a node', 'pause the leader', 'stop PostgreSQL hard', 'drop the connections of a node'],
+  ],
+];
+
+test.each(cases)(
+  '%s lose nothing, repeat nothing and show everybody one order',
+  {
+    timeout: 120_000,
+  },
+  async (_what, nodes, bus, names) => {
+    const lines: string[] = [];
+    const held = ordeal({
+      ...{ seed: 7, nodes, bus, listeners: 16, senders: 8, pauseMs: 60 },
+      tell: (line) => lines.push(line),
+      script: async (scene) => {
+        for (const name of names) {
+          const leader = name === 'pause the leader' ? await scene.site.leader() : null;
+          if (leader) await freeze(scene, leader, pauseMs);
+          else await troubles.find((trouble) => trouble.name === name)?.make(scene);
+        }
+      },
+    });
+    await expect(held, lines.join('\n')).resolves.toBeUndefined();
+  },
+);
