@@ -7,6 +7,7 @@ import {
   type OwnRedisCluster,
   startRedis,
   startRedisCluster,
+  startSentinel,
   talk,
 } from '../support/redis-server.ts';
 
@@ -183,6 +184,15 @@ describe('the bus over Redis', () => {
     await late.restart();
 
     await listening;
+    await heardAgain(one, 't:a', heard);
+  });
+
+  test('finds the server that a sentinel names', async () => {
+    const sentinel = await startSentinel(redis);
+    onTestFinished(() => sentinel.stop());
+    const [one, other] = [await openRedis([sentinel.url]), await openRedis([redis.url])];
+    const heard: BusMessage[] = [];
+    await other.listen('t:a', (message) => heard.push(message)).listening;
     await heardAgain(one, 't:a', heard);
   });
 

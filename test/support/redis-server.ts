@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -117,6 +117,27 @@ export async function startRedisCluster(): Promise<OwnRedisCluster> {
     url: masters.map(({ url }) => url).join(','),
     masters,
     stop: async () => void (await Promise.all(masters.map((master) => master.stop()))),
+  };
+}
+
+/** A sentinel that watches one server by the name `mymaster`. */
+export async function startSentinel(master: OwnRedis): Promise<ProvidedRedis> {
+  const folder = await mkdtemp(join(tmpdir(), 'realtime-sentinel-'));
+  const port = await freePort();
+  const config = join(folder, 'sentinel.conf');
+  const lines = [`port ${port}`, 'bind 127.0.0.1', `sentinel monitor mymaster 127.0.0.1 ${master.port} 1`];
+  await writeFile(config, `${lines.join('\n')}\n`);
+  const server = spawn(findRedis(), [config, '--sentinel'], { cwd: folder, stdio: 'ignore' });
+  const orphaned = () => server.kill('SIGKILL');
+  process.once('exit', orphaned);
+  await answering(port, server);
+  return {
+    url: `redis://127.0.0.1:${port}?master=mymaster`,
+    stop: async () => {
+      process.off('exit', orphaned);
+      server.kill('SIGKILL');
+      rmSync(folder, { recursive: true, force: true });
+    },
   };
 }
 
