@@ -3,11 +3,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { latency } from './latency.ts';
 import { relay } from './relay.ts';
+import { storm } from './storm.ts';
 
 /** A row of a result: what was measured, and its figures. */
 export type Row = Record<string, string | number>;
 
-const benchmarks: Record<string, () => Promise<Row[]>> = { latency, relay };
+const benchmarks: Record<string, () => Promise<Row[]>> = { latency, relay, storm };
 
 const name = process.argv[2] ?? '';
 const benchmark = benchmarks[name];

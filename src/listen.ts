@@ -7,6 +7,8 @@ export type Equip = (server: Server) => void;
 
 /** How often another free port is tried when the other address of `localhost` has the first one taken. */
 const attempts = 10;
+/** So many connections may wait to be taken: all clients of a node come at once when another has ended. */
+const backlog = 4_096;
 
 /**
  * Listens on every address that the host has: `localhost` is 127.0.0.1 for some clients and ::1 for others.
@@ -48,7 +50,7 @@ function start(equip: Equip, port: number, address: string): Promise<Server | nu
       if (error.code === 'EADDRNOTAVAIL' || error.code === 'EAFNOSUPPORT') resolve(null);
       else reject(error);
     });
-    server.listen(port, address, () => resolve(server));
+    server.listen({ port, host: address, backlog }, () => resolve(server));
   });
 }
 

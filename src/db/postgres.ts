@@ -1,5 +1,6 @@
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
+import { listenToHeart } from '../lib/heart.ts';
 import { type Database, isAway, type Transaction } from './database.ts';
 import * as tables from './tables.ts';
 
@@ -10,8 +11,8 @@ const idleMs = 10_000;
 /** The server gives a statement up before that; who has not answered by then is not there. */
 const answerMs = 20_000;
 /** A server that does not answer so small a question within the limit is out of reach, whatever TCP says. */
-const pulseMs = 1_000;
-const pulseAnswerMs = 2_500;
+const beatMs = 500;
+const mostBeats = 5;
 const connectSeconds = 3;
 
 /** A PostgreSQL server, version 14 or newer. */
@@ -20,7 +21,7 @@ export function openPostgres(url: string): Database {
   // Clients of their own: drizzle changes how its client parses, and the relay never waits behind others.
   const [orm, raw, apart] = [new Client(url, readers), new Client(url, readers), new Client(url, 1)];
   const parts = [slots, orm, raw, apart];
-  const pulse = new Pulse(url, () => {
+  const stopListening = listenToServer(url, () => {
     for (const part of parts) part.abandon();
   });
   const run = async <Row>({ unsafe }: Client, statement: string, parameters: readonly unknown[]) => [
@@ -35,7 +36,7 @@ export function openPostgres(url: string): Database {
     query: (statement, parameters = []) => run(raw, statement, parameters),
     queryApart: (statement, parameters = []) => run(apart, statement, parameters),
     close: async () => {
-      pulse.close();
+      stopListening();
       await Promise.all(parts.map((part) => part.close()));
     },
   };
@@ -43,45 +44,27 @@ export function openPostgres(url: string): Database {
 
 /**
  * Asks all the time whether the server is there. A network that swallows packets leaves connections open that
- * nobody will answer on; they are given up together, and who waits on them is told.
+ * nobody will answer on; they are given up together, and who waits on them is told. The answer ends it.
  */
-class Pulse {
-  readonly #url: string;
-  readonly #silent: () => void;
-  readonly #timer: NodeJS.Timeout;
-  #sql: postgres.Sql;
-  #isAsking = false;
-
-  constructor(url: string, silent: () => void) {
-    this.#url = url;
-    this.#silent = silent;
-    this.#sql = connect(url, 1, () => {});
-    this.#timer = setInterval(() => void this.#ask(), pulseMs);
-  }
-
-  close(): void {
-    clearInterval(this.#timer);
-    this.#sql.end({ timeout: 0 }).catch(() => {});
-  }
-
-  async #ask(): Promise<void> {
-    if (this.#isAsking) return;
-    this.#isAsking = true;
-    let overdue: NodeJS.Timeout | undefined;
-    const silence = new Promise<'silent'>((resolve) => {
-      overdue = setTimeout(() => resolve('silent'), pulseAnswerMs);
-    });
-    const answer = await Promise.race([this.#sql`select 1`.catch(() => 'refused'), silence]);
-    clearTimeout(overdue);
-    this.#isAsking = false;
-    if (answer === 'silent') this.#silent();
-    if (answer === 'silent' || answer === 'refused') this.#renew();
-  }
-
-  #renew(): void {
-    this.#sql.end({ timeout: 0 }).catch(() => {});
-    this.#sql = connect(this.#url, 1, () => {});
-  }
+function listenToServer(url: string, silent: () => void): () => void {
+  let sql = connect(url, 1, () => {});
+  const renew = () => {
+    sql.end({ timeout: 0 }).catch(() => {});
+    sql = connect(url, 1, () => {});
+  };
+  const stop = listenToHeart({
+    everyMs: beatMs,
+    beats: mostBeats,
+    ask: () => sql`select 1`.catch(renew),
+    silent: () => {
+      renew();
+      silent();
+    },
+  });
+  return () => {
+    stop();
+    sql.end({ timeout: 0 }).catch(() => {});
+  };
 }
 
 /**

@@ -1,12 +1,13 @@
 import type { Redis, RedisOptions } from 'ioredis';
+import { listenToHeart } from '../lib/heart.ts';
 
 export type Failed = (error: unknown) => void;
 
 const firstRetryMs = 50;
 const slowestRetryMs = 1_000;
-/** A ping is sent this often, and who has not answered within the limit is not there, whatever TCP says. */
-const pingMs = 1_000;
-const answerMs = 2_000;
+/** A ping is sent this often, and who has not answered for so many is not there, whatever TCP says. */
+const beatMs = 500;
+const mostBeats = 4;
 
 const always: RedisOptions = {
   // For ever: a client that has given up would be deaf for good.
@@ -46,26 +47,17 @@ export function watch(client: Redis, failed: Failed): () => void {
   client.on('ready', () => {
     isTold = false;
   });
-  const timer = setInterval(() => {
-    if (client.status === 'ready') ping(client).catch(() => client.disconnect(true));
-  }, pingMs);
+  const stop = listenToHeart({
+    everyMs: beatMs,
+    beats: mostBeats,
+    ask: async () => client.status === 'ready' && client.ping(),
+    silent: () => client.disconnect(true),
+  });
   client.connect().catch(ignored);
   return () => {
-    clearInterval(timer);
+    stop();
     client.disconnect();
   };
-}
-
-async function ping(client: Redis): Promise<void> {
-  let overdue: NodeJS.Timeout | undefined;
-  const late = new Promise((_resolve, reject) => {
-    overdue = setTimeout(() => reject(new Error('Redis does not answer.')), answerMs);
-  });
-  try {
-    await Promise.race([client.ping(), late]);
-  } finally {
-    clearTimeout(overdue);
-  }
 }
 
 export const ignored = () => {};
