@@ -7,7 +7,7 @@ import { secretInDatabase, secretInDirectory } from './auth/secret.ts';
 import { createTokens } from './auth/tokens.ts';
 import type { Config } from './config.ts';
 import type { Domain } from './context.ts';
-import type { Database } from './db/database.ts';
+import { type Database, patiently } from './db/database.ts';
 import { inMemory, openEmbedded } from './db/embedded.ts';
 import { Epochs } from './db/epochs.ts';
 import { createJournal } from './db/journal.ts';
@@ -61,7 +61,7 @@ const relaying = { postgres: { pollMs: 25, gapMs: 0 }, embedded: { pollMs: 250, 
 export async function openDatabase({ databaseUrl, dataDirectory }: Config): Promise<Database> {
   const database = databaseUrl ? openPostgres(databaseUrl) : await openEmbedded(dataDirectory);
   try {
-    await migrate(database);
+    await patiently(() => migrate(database));
     return database;
   } catch (error) {
     await database.close();
@@ -94,7 +94,7 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
   const { limits } = config;
 
   // The spine.
-  const epochs = await Epochs.open(database);
+  const epochs = await patiently(() => Epochs.open(database));
   const positions = new Positions(epochs.all);
   const metrics = createMetrics();
   const { meter } = metrics;
@@ -104,7 +104,7 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
     : new MemoryBus();
   const retentionSeconds = config.journalRetentionMs / 1_000;
   const partitions = new Partitions({ database, retentionSeconds });
-  await partitions.ensure();
+  await patiently(() => partitions.ensure());
   const ledger = createLedger({ database, partitions, epochs, node });
   const hub = new Hub({ bus, journal: createJournal({ database, epochs }), failed });
   const relay = new Relay({ ledger, bus, meter, failed, ...relaying[database.kind] });
@@ -115,7 +115,7 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
     hub.renew(until);
     relay.renew();
   });
-  await hub.start();
+  await patiently(() => hub.start());
   relay.start();
 
   // The domain.
@@ -133,7 +133,10 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
   const domain: Domain = { users, channels, messages, notifications, events, sessions };
 
   // Who asks.
-  const tokens = createTokens({ ...config.tokens, secret: await tokenSecret(config, database) });
+  const tokens = createTokens({
+    ...config.tokens,
+    secret: await patiently(() => tokenSecret(config, database)),
+  });
   const connections = new Connections(registry);
   const readBlocked = () => users.blockedIds();
   const revocations = new Revocations({ hub, connections, readBlocked, failed });
@@ -191,8 +194,8 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
     isConnected: () => bus.isConnected,
   });
 
-  await registry.start();
-  await revocations.start();
+  await patiently(() => registry.start());
+  await patiently(() => revocations.start());
   const { servers, port } = await listen(
     (server) => {
       server.on('request', handle);

@@ -11,29 +11,47 @@ export interface Authenticated extends Viewer {
 
 export type Authenticate = (token: string) => Promise<Authenticated>;
 
-/** How many tokens are remembered as seen. */
+/** How many tokens are remembered as good, and for how long: a key may be taken back. */
 const remembered = 10_000;
+const rememberedMs = 60_000;
 
 /** The one way from a token to a viewer, for every wire. A user's row is made when their token is first seen. */
 export function createAuthenticate({ tokens, users, isBlocked }: AuthenticateOptions): Authenticate {
-  const seen = new Map<string, Promise<void>>();
+  const known = new Map<string, Known>();
 
   return async (token) => {
-    const { userId: id, name, picture: avatarUrl, roles, issuedAt, expiresAt } = await tokens.verify(token);
-    const provisioned =
-      seen.get(token) ?? remember(token, users.provision({ id, name, avatarUrl, issuedAt }));
+    const { viewer, provisioned } = recall(token) ?? (await meet(token));
     await provisioned;
     // Asked last, in the same turn as the answer.
-    if (isBlocked(id)) throw unauthenticated('This user is blocked.');
-    return { id, roles, expiresAt };
+    if (isBlocked(viewer.id)) throw unauthenticated('This user is blocked.');
+    return viewer;
   };
 
-  function remember(token: string, provisioned: Promise<void>): Promise<void> {
-    seen.set(token, provisioned);
-    if (seen.size > remembered) seen.delete(seen.keys().next().value!);
-    provisioned.catch(() => seen.delete(token));
-    return provisioned;
+  function recall(token: string): Known | null {
+    const found = known.get(token);
+    if (!found) return null;
+    const isGood = performance.now() - found.verifiedAt < rememberedMs && Date.now() < found.viewer.expiresAt;
+    return isGood ? found : null;
   }
+
+  async function meet(token: string): Promise<Known> {
+    const claims = await tokens.verify(token);
+    const { userId: id, name, picture: avatarUrl, roles, issuedAt, expiresAt } = claims;
+    const provisioned = known.get(token)?.provisioned ?? users.provision({ id, name, avatarUrl, issuedAt });
+    const met = { viewer: { id, roles, expiresAt }, provisioned, verifiedAt: performance.now() };
+    known.delete(token);
+    known.set(token, met);
+    if (known.size > remembered) known.delete(known.keys().next().value!);
+    provisioned.catch(() => known.delete(token));
+    return met;
+  }
+}
+
+interface Known {
+  readonly viewer: Authenticated;
+  /** The user's row is there. */
+  readonly provisioned: Promise<void>;
+  readonly verifiedAt: number;
 }
 
 interface AuthenticateOptions {

@@ -36,6 +36,23 @@ export function isAway(error: unknown): boolean {
   return state !== undefined && (away.has(state) || state.startsWith('08'));
 }
 
+/** A database that is about to start, with everything else of a machine for one, is waited for. */
+const startMs = 15_000;
+const retryMs = 250;
+
+/** Tries again while the database is away, for so long that a restart of it is over. */
+export async function patiently<Result>(work: () => Promise<Result>): Promise<Result> {
+  const deadline = performance.now() + startMs;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isAway(error) || performance.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, retryMs));
+    }
+  }
+}
+
 const away = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_ENDED',

@@ -1,5 +1,5 @@
 import type { JournalEvent } from '../realtime/event.ts';
-import type { Journal, Now, Page } from '../realtime/hub.ts';
+import type { Journal, JournalPage, Now, Run } from '../realtime/journal.ts';
 import type { Database } from './database.ts';
 import type { Epochs } from './epochs.ts';
 
@@ -34,13 +34,13 @@ export function createJournal({ database, epochs }: JournalOptions): Journal {
       return { head: row!.head, at: row!.at, pending: new Set(JSON.parse(row!.pending) as string[]) };
     },
 
-    async read(topics: readonly string[], after: number, limit: number): Promise<Page> {
+    async read(topics: readonly string[], after: number, limit: number): Promise<JournalPage> {
       // Each topic is read that far, and all of them only up to where the shortest read ends.
       const each = Math.ceil(limit / Math.sqrt(topics.length));
-      return toPage(await database.query<TopicRow>(readTopics, [topics, after, each]), after, each);
+      return toRun(await database.query<TopicRow>(readTopics, [topics, after, each]), after, each);
     },
 
-    async stretch(after: number, limit: number): Promise<Page> {
+    async stretch(after: number, limit: number): Promise<Run> {
       const rows = await database.query<EventRow & { head: number; epoch: string }>(
         `select (select head from realtime_relay where part = 0)::float8 as head,
                 (select id from realtime_epochs where until is null) as epoch, ${eventColumns}
@@ -52,13 +52,13 @@ export function createJournal({ database, epochs }: JournalOptions): Journal {
       // Whoever leads has found another database there.
       if (rows[0]!.epoch !== epochs.current.id) {
         await epochs.settle();
-        return { events: [], upTo: after, gap: false };
+        return { events: [], upTo: after };
       }
       const events = rows.filter(({ position }) => position !== null).map(toEvent);
       const isWhole = events.length < limit;
       // A page may end within an event of several topics: what of it has been read comes again.
       const upTo = isWhole ? rows[0]!.head : events.at(-1)!.position - 1;
-      return { events, upTo: Math.max(after, upTo), gap: false };
+      return { events, upTo: Math.max(after, upTo) };
     },
   };
 }
@@ -94,13 +94,13 @@ select (select head from realtime_relay where part = 0)::float8 as head, asked, 
            from realtime_events e where e.topic = asked and e.position > $2 order by e.position limit $3) e on true
  order by e.position, asked`;
 
-function toPage(rows: readonly TopicRow[], after: number, limit: number): Page {
+function toRun(rows: readonly TopicRow[], after: number, limit: number): JournalPage {
   let upTo = rows[0]!.head;
-  let gap = false;
+  let floor = 0;
   for (const [first, ...rest] of byTopic(rows)) {
     // The chain tells what is gone: the first event's `prev`, or the head of a topic that has none left.
-    if (first!.position === null) gap ||= first!.topicHead > after;
-    else gap ||= first!.prev > after;
+    const before = first!.position === null ? first!.topicHead : first!.prev;
+    if (before > after) floor = Math.max(floor, before);
     // A topic that fills its page says nothing about what is behind it.
     if (rest.length + 1 === limit) upTo = Math.min(upTo, rest.at(-1)?.position ?? first!.position);
   }
@@ -109,7 +109,7 @@ function toPage(rows: readonly TopicRow[], after: number, limit: number): Page {
     if (row.position === null || row.position > upTo || events.has(row.position)) continue;
     events.set(row.position, toEvent(row));
   }
-  return { events: [...events.values()], upTo, gap };
+  return { events: [...events.values()], upTo, floor };
 }
 
 function byTopic(rows: readonly TopicRow[]): Iterable<TopicRow[]> {

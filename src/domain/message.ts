@@ -10,7 +10,7 @@ import { Source } from '../realtime/source.ts';
 import type { AccessPayload } from './channel.ts';
 import { demandJson, demandText, type Json } from './input.ts';
 import { isUuid, type Page, type PageArguments, pageRequest, toPage } from './page.ts';
-import { type ChannelRow, lockPlace, type Place, readablePlace, standingOf } from './place.ts';
+import { type ChannelRow, createGrants, type Grant, lockPlace, type Place, standingOf } from './place.ts';
 import { mayInChannel } from './policy.ts';
 import { furthest, type Resume } from './position.ts';
 import { toChannel } from './topics.ts';
@@ -32,6 +32,8 @@ const longestClientId = 200;
 export type Messages = ReturnType<typeof createMessages>;
 
 export function createMessages({ database, positions, committed }: MessagesOptions) {
+  const grants = createGrants(database);
+
   /** A message is shown as of its event, so the event carries the row. */
   async function announce(
     tx: Transaction,
@@ -149,20 +151,17 @@ export function createMessages({ database, positions, committed }: MessagesOptio
     async follow(viewer: Viewer | null, name: string, resume: Resume): Promise<Source> {
       const me = signedIn(viewer);
       const after = furthest(positions, resume);
-      let granted: { place: Place; at: number } | undefined;
+      let granted: Grant | undefined;
       return new Source({
         after,
         // Asked once the head has been read: a right that was lost before is not given, and one that is lost
         // later is met as an event.
         topics: async () => {
-          const [now] = await database.query<{ at: number }>(
-            'select (extract(epoch from now()) * 1000)::float8 as at',
-          );
-          granted = { place: await readablePlace(database.orm, me, name), at: now!.at };
-          return [toChannel(granted.place.channel).topic];
+          granted = await grants.toRead(me, name);
+          return [toChannel(granted.channel).topic];
         },
         wants: ({ kind }) => kind === 'message',
-        revokes: (event) => granted !== undefined && endsReading(event, me, granted.place, granted.at),
+        revokes: (event) => granted !== undefined && endsReading(event, me, granted),
       });
     },
   };
@@ -185,12 +184,7 @@ export function messageOf(event: JournalEvent): MessageRow {
  * Whether an event ends the viewer's reading of a channel. A replay may meet the end of a membership that the
  * viewer has long renewed: what counts is the one they read by, or one that began after they were let in.
  */
-function endsReading(
-  event: JournalEvent,
-  viewer: Viewer,
-  { channel, member }: Place,
-  authorisedAt: number,
-): boolean {
+function endsReading(event: JournalEvent, viewer: Viewer, { channel, member, at }: Grant): boolean {
   if (event.kind !== 'access') return false;
   const { channelId, userId, membershipId, joinedAt } = event.payload as AccessPayload;
   if (channelId !== channel.id) return false;
@@ -198,7 +192,7 @@ function endsReading(
   if (userId !== viewer.id) return false;
   // Who merely leaves a public channel may read it like everybody else.
   if (event.type === 'member.left' && channel.kind === 'PUBLIC') return false;
-  return membershipId === member?.id || joinedAt! > authorisedAt;
+  return membershipId === member?.id || joinedAt! > at;
 }
 
 async function demandMessageOf(tx: Transaction, channel: ChannelRow, id: string): Promise<void> {

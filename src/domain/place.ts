@@ -1,5 +1,6 @@
+import DataLoader from 'dataloader';
 import { and, eq } from 'drizzle-orm';
-import type { Queryable, Transaction } from '../db/database.ts';
+import type { Database, Queryable, Transaction } from '../db/database.ts';
 import { channelMembers, channels } from '../db/tables.ts';
 import { notFound } from '../errors.ts';
 import { isUserId } from './input.ts';
@@ -42,14 +43,6 @@ export async function lockPlace(
   return place;
 }
 
-/** @throws NOT_FOUND when there is none that the viewer may read. */
-export async function readablePlace(queryable: Queryable, viewer: Viewer, name: string): Promise<Place> {
-  const place = await findPlace(queryable, viewer, name);
-  if (!place) throw notFound(`The channel "${name}"`);
-  demandInChannel(viewer, 'read', standingOf(place), name);
-  return place;
-}
-
 export function standingOf({ channel, member }: Place) {
   return { kind: channel.kind, role: member?.role ?? null };
 }
@@ -67,6 +60,57 @@ export async function findPlace(queryable: Queryable, viewer: Viewer, name: stri
     .where(eq(channels.name, name));
   return row ?? null;
 }
+
+/** What a reading of a channel is granted by. */
+export interface Grant {
+  readonly channel: Pick<ChannelRow, 'id' | 'name' | 'kind'>;
+  readonly member: Pick<MemberRow, 'id' | 'role'> | null;
+  /** When it was asked, in milliseconds since 1970 by the database's clock. */
+  readonly at: number;
+}
+
+/** Finds what many ask for at once, by one statement: all clients of a node come back together. */
+export function createGrants(database: Database) {
+  const found = new DataLoader<{ viewer: Viewer; name: string }, Grant | null>(
+    async (asked) => {
+      const rows = await database.query<GrantRow>(findGrants, [
+        asked.map(({ name }) => name),
+        asked.map(({ viewer }) => viewer.id),
+      ]);
+      return rows.map(({ at, id, name, kind, memberId, role }) =>
+        id ? { at, channel: { id, name, kind }, member: memberId ? { id: memberId, role } : null } : null,
+      );
+    },
+    { cache: false, maxBatchSize: 1_000 },
+  );
+  return {
+    /** @throws NOT_FOUND when there is none that the viewer may read. */
+    async toRead(viewer: Viewer, name: string): Promise<Grant> {
+      const grant = isChannelName(name) ? await found.load({ viewer, name }) : null;
+      if (!grant) throw notFound(`The channel "${name}"`);
+      const { channel, member } = grant;
+      demandInChannel(viewer, 'read', { kind: channel.kind, role: member?.role ?? null }, name);
+      return grant;
+    },
+  };
+}
+
+interface GrantRow {
+  at: number;
+  id: string | null;
+  name: string;
+  kind: ChannelRow['kind'];
+  memberId: string | null;
+  role: MemberRow['role'];
+}
+
+const findGrants = `
+select (extract(epoch from now()) * 1000)::float8 as at, c.id::text as id, c.name, c.kind,
+       m.id::text as "memberId", m.role
+  from unnest($1::text[], $2::text[]) with ordinality asked(name, user_id, place)
+       left join channels c on c.name = asked.name
+       left join channel_members m on m.channel_id = c.id and m.user_id = asked.user_id
+ order by asked.place`;
 
 /** Null for someone who is not a member. */
 export async function findMember(

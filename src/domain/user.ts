@@ -1,3 +1,4 @@
+import DataLoader from 'dataloader';
 import { eq, inArray, isNotNull, sql } from 'drizzle-orm';
 import type { Database, Queryable } from '../db/database.ts';
 import { append } from '../db/outbox.ts';
@@ -31,6 +32,21 @@ const longestUrl = 2_048;
 export type Users = ReturnType<typeof createUsers>;
 
 export function createUsers({ database, committed }: { database: Database; committed: () => void }) {
+  // Who comes together is written together, and in one order, so that two nodes do not wait for each other.
+  const provisioning = new DataLoader<Profile, void>(
+    async (profiles) => {
+      const newest = new Map<string, Profile>();
+      for (const profile of profiles) {
+        const known = newest.get(profile.id);
+        if (!known || known.issuedAt <= profile.issuedAt) newest.set(profile.id, profile);
+      }
+      const rows = [...newest.values()].sort((one, other) => (one.id < other.id ? -1 : 1));
+      await database.query(provisionUsers, [JSON.stringify(rows)]);
+      return profiles.map(() => undefined);
+    },
+    { cache: false, maxBatchSize: 1_000 },
+  );
+
   return {
     async find(viewer: Viewer | null, id: string): Promise<UserRow | null> {
       signedIn(viewer);
@@ -88,24 +104,23 @@ export function createUsers({ database, committed }: { database: Database; commi
     },
 
     /** Makes the row of a token's user, or refreshes it from a token that is newer than what is known of them. */
-    async provision({ id, name, avatarUrl, issuedAt }: Profile): Promise<void> {
-      await database.orm
-        .insert(users)
-        .values({ id, name: name ?? id, avatarUrl: avatarUrl ?? null, tokenIssuedAt: issuedAt })
-        .onConflictDoUpdate({
-          target: users.id,
-          set: {
-            name: name ?? sql`${users.name}`,
-            avatarUrl: avatarUrl ?? sql`${users.avatarUrl}`,
-            tokenIssuedAt: issuedAt,
-            updatedAt: sql`now()`,
-          },
-          setWhere: sql`excluded.token_issued_at >= coalesce(${users.tokenIssuedAt}, '-infinity')
-            and (excluded.name <> ${users.name} or excluded.avatar_url is distinct from ${users.avatarUrl})`,
-        });
-    },
+    provision: (profile: Profile): Promise<void> => provisioning.load(profile),
   };
 }
+
+/** What a token does not say stays as it is. */
+const provisionUsers = `
+with given as (
+  select * from json_to_recordset($1::text::json) as given(id text, name text, "avatarUrl" text, "issuedAt" timestamptz))
+insert into users (id, name, avatar_url, token_issued_at)
+select id, coalesce(name, id), "avatarUrl", "issuedAt" from given
+on conflict (id) do update
+   set name = coalesce((select g.name from given g where g.id = excluded.id), users.name),
+       avatar_url = coalesce(excluded.avatar_url, users.avatar_url),
+       token_issued_at = excluded.token_issued_at, updated_at = now()
+ where excluded.token_issued_at >= coalesce(users.token_issued_at, '-infinity')
+   and (coalesce((select g.name from given g where g.id = excluded.id), users.name) <> users.name
+        or excluded.avatar_url is distinct from users.avatar_url)`;
 
 /** @throws NOT_FOUND */
 export async function demandUsers(queryable: Queryable, ids: readonly string[]): Promise<void> {

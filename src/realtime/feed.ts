@@ -11,6 +11,8 @@ import { erased, type JournalEvent } from './event.ts';
 export class Feed {
   /** Nothing is covered until the first listen is done. */
   from = Number.POSITIVE_INFINITY;
+  /** The last hole ends here: something at or below was never heard. */
+  holedAt = 0;
   #events: JournalEvent[] = [];
   #capacity: number;
 
@@ -54,7 +56,7 @@ export class Feed {
 
   #startAt(index: number): void {
     this.#events.splice(0, index);
-    this.from = this.#events[0]!.prev;
+    this.from = this.holedAt = this.#events[0]!.prev;
   }
 
   #erase(by: JournalEvent): void {

@@ -12,8 +12,10 @@ export interface Rendered {
   readonly position: string | null;
 }
 
-/** How many renderings are kept for those who are a little behind. */
-const kept = 32;
+/** How many renderings are kept while somebody is behind: about a page of the journal. */
+const kept = 256;
+/** So many whispers are remembered as heard. */
+const remembered = 32;
 /** Whispers of one type in one topic are at least so far apart. */
 const whisperMs = 100;
 
@@ -80,6 +82,7 @@ export class Group implements Watcher {
     }
     this.#behind.delete(subscriber);
     this.#live.add(subscriber);
+    if (this.#behind.size === 0) this.#rendered.clear();
     return true;
   }
 
@@ -99,7 +102,7 @@ export class Group implements Watcher {
     const [{ source } = {}] = [...this.#live, ...this.#behind];
     if (!source?.hears?.(whisper) || this.#whispered.has(whisper.id)) return;
     this.#whispered.add(whisper.id);
-    if (this.#whispered.size > kept) this.#whispered.delete(this.#whispered.values().next().value!);
+    if (this.#whispered.size > remembered) this.#whispered.delete(this.#whispered.values().next().value!);
     this.#whispers.put(`${whisper.topic} ${whisper.type}`, whisper);
   }
 
@@ -114,7 +117,7 @@ export class Group implements Watcher {
     if (known) return known;
     const rendered = this.#render(event);
     this.meter.executed();
-    if (this.size > 1) this.#keep(event, rendered);
+    if (this.#behind.size > 0 && this.size > 1) this.#keep(event, rendered);
     return rendered;
   }
 

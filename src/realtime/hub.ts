@@ -1,32 +1,7 @@
 import { addressOf, type Bus, type BusMessage, controlTopic, type Listening } from './bus.ts';
 import type { ControlMessage, JournalEvent, Whisper } from './event.ts';
 import { Feed } from './feed.ts';
-
-/** What can be read back. */
-export interface Journal {
-  readonly epoch: string;
-  /** The newest position, and the ids of events that are committed and have none yet: of one snapshot. */
-  now(): Promise<Now>;
-  /** The next events of some topics. */
-  read(topics: readonly string[], after: number, limit: number): Promise<Page>;
-  /** The next events of all topics. */
-  stretch(after: number, limit: number): Promise<Page>;
-}
-
-export interface Now {
-  readonly head: number;
-  readonly pending: ReadonlySet<string>;
-  /** The time of the snapshot by the database's clock, in milliseconds since 1970. */
-  readonly at: number;
-}
-
-export interface Page {
-  readonly events: readonly JournalEvent[];
-  /** Everything at or below has been read. */
-  readonly upTo: number;
-  /** True when the journal no longer holds all of what was asked for. */
-  readonly gap: boolean;
-}
+import { type Journal, type Now, type Page, SharedReads } from './journal.ts';
 
 /** Is told when something happens in the topics that it is attached to. */
 export interface Watcher {
@@ -77,12 +52,13 @@ export class Hub {
   #known = 0;
   #following: Promise<void> | undefined;
   #now: Promise<Now> | undefined;
-  #reads = new Map<string, Promise<Page>>();
+  readonly #reads: SharedReads;
 
   constructor({ bus, journal, failed, timing = usualTiming }: HubOptions) {
     this.#timing = timing;
     this.#bus = bus;
     this.#journal = journal;
+    this.#reads = new SharedReads(journal, pageSize);
     this.#failed = failed;
   }
 
@@ -96,7 +72,7 @@ export class Hub {
   }
 
   async start(): Promise<void> {
-    this.#control = this.#listenToControl();
+    this.#control ??= this.#listenToControl();
     this.watermark = (await this.#journal.now()).head;
     // What it missed is read at once, and not only when a control message shows it.
     this.#bus.onBack(() => void this.#follow());
@@ -180,19 +156,10 @@ export class Hub {
     return this.#now;
   }
 
-  /** A page of the journal up to the watermark. The same topics behind the same position are read once at a time. */
+  /** A page of the journal up to the watermark; who asks for the same at once shares it. */
   async read(topics: readonly string[], after: number, watcher: Watcher): Promise<Page> {
-    const { events, upTo, gap } = await this.#page(topics, after);
+    const { events, upTo, gap } = await this.#reads.page(topics, after);
     return { events: this.#upToWatermark(events, watcher), upTo: Math.min(upTo, this.watermark), gap };
-  }
-
-  #page(topics: readonly string[], after: number): Promise<Page> {
-    const key = `${after} ${topics.join(' ')}`;
-    const running = this.#reads.get(key);
-    if (running) return running;
-    const page = this.#journal.read(topics, after, pageSize).finally(() => this.#reads.delete(key));
-    this.#reads.set(key, page);
-    return page;
   }
 
   #upToWatermark(events: readonly JournalEvent[], watcher: Watcher): readonly JournalEvent[] {
@@ -266,7 +233,9 @@ export class Hub {
   #hasAll({ topics }: ControlMessage): boolean {
     for (const topic in topics) {
       const feed = this.#topics.get(topic)?.feed;
-      if (feed && feed.from !== Number.POSITIVE_INFINITY && feed.last < topics[topic]!) return false;
+      if (!feed || feed.from === Number.POSITIVE_INFINITY) continue;
+      // What a hole has swallowed may have changed rights: it is read before the watermark passes it.
+      if (feed.last < topics[topic]! || feed.holedAt > this.watermark) return false;
     }
     return true;
   }

@@ -1,6 +1,6 @@
 import type { JournalEvent } from './event.ts';
 import type { Group, Rendered } from './group.ts';
-import type { Page } from './hub.ts';
+import type { Page } from './journal.ts';
 import type { SourceOptions } from './source.ts';
 
 /** Where one subscription's payloads go: one operation of one connection. */

@@ -22,6 +22,7 @@ export class Revocations implements Watcher {
   #blocked = new Map<string, { readonly position: number; readonly isBlocked: boolean }>();
   readonly #readBlocked: () => Promise<readonly string[]>;
   readonly #failed: (error: unknown) => void;
+  #following: Promise<void> | undefined;
   #opened: () => void = () => {};
 
   constructor({ hub, connections, readBlocked, failed }: RevocationsOptions) {
@@ -33,11 +34,11 @@ export class Revocations implements Watcher {
 
   /** Follows first and reads who is blocked after, so that nobody falls between the two. */
   async start(): Promise<void> {
-    const opened = new Promise<void>((resolve) => {
+    this.#following ??= new Promise((resolve) => {
       this.#opened = resolve;
+      this.#hub.attach([nodes], this);
     });
-    this.#hub.attach([nodes], this);
-    await opened;
+    await this.#following;
     await this.#read();
   }
 

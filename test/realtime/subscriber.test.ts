@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { addressOf, MemoryBus } from '../../src/realtime/bus.ts';
 import type { JournalEvent } from '../../src/realtime/event.ts';
 import { Group, type Rendered } from '../../src/realtime/group.ts';
-import { Hub, type HubTiming, type Journal } from '../../src/realtime/hub.ts';
+import { Hub, type HubTiming } from '../../src/realtime/hub.ts';
+import type { Journal } from '../../src/realtime/journal.ts';
 import { silent } from '../../src/realtime/meter.ts';
 import { type Sink, Subscriber } from '../../src/realtime/subscriber.ts';
 
@@ -23,7 +24,7 @@ class World {
       return {
         events: events.slice(0, limit),
         upTo: events[limit - 1]?.position ?? this.#position,
-        gap: false,
+        floor: 0,
       };
     },
     stretch: async (after, limit) => {
@@ -31,7 +32,7 @@ class World {
       return {
         events: events.slice(0, limit),
         upTo: events[limit - 1]?.position ?? this.#position,
-        gap: false,
+        floor: 0,
       };
     },
   };

@@ -15,6 +15,11 @@ export class Dice {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
   }
 
+  /** Dice of one's own: how often they are thrown changes nothing for those that they came from. */
+  fork(): Dice {
+    return new Dice(this.next() * 4_294_967_296);
+  }
+
   chance(probability: number): boolean {
     return this.next() < probability;
   }

@@ -1,28 +1,49 @@
-import { SocketClient } from '../../support/websocket.ts';
+import { EventStreamClient } from '../../support/sse.ts';
+import { SocketClient, type Stream } from '../../support/websocket.ts';
 import { type Dice, wait } from './dice.ts';
 import { insist } from './sender.ts';
-import type { Site } from './site.ts';
+import type { Node, Site } from './site.ts';
 
 const add = 'mutation A { addChannelMember(channel: "secret", userId: "mallory") { id } }';
 const remove = 'mutation R { removeChannelMember(channel: "secret", userId: "mallory") { id } }';
 const send = 'mutation S($input: SendMessageInput!) { sendMessage(input: $input) { id } }';
 const follow = 'subscription { channelMessage(channel: "secret") { body } }';
 
+const openMs = 3_000;
+/** What is promised of a site without troubles. */
+const endsWithinMs = 1_000;
+/** How long after a trouble events may still be late: a lease has to run out. */
+const settlingMs = 6_000;
+/** Longer than any trouble lasts. */
+const patienceMs = 30_000;
+
 /**
- * Mallory is let into a private channel and put out again. What was sent after the answer to the putting out
- * must never be heard.
+ * Mallory is let into a private channel and put out again, while others go on talking there. What was sent after
+ * the answer to the putting out must never be heard, and where nothing is amiss `FORBIDDEN` comes within a second.
  */
 export class Intruder {
   rounds = 0;
-  /** What was heard and should not have been. */
-  readonly leaked: string[] = [];
+  /** Rounds without a trouble, in which it is known how soon the end has to come. */
+  calmRounds = 0;
+  /** What was heard while it was allowed. */
+  heard = 0;
+  readonly broken: string[] = [];
   /** How long after the answer the subscription still stood, where it ended by itself. */
   readonly endedAfterMs: number[] = [];
+  #sent = 0;
   #isOver = false;
+  readonly #site: Site;
+  readonly #dice: Dice;
+  readonly #owner: string;
+  readonly #mallory: string;
   readonly #running: Promise<void>;
 
   constructor(site: Site, dice: Dice, owner: string, mallory: string) {
-    this.#running = this.#run(site, dice, owner, mallory);
+    this.#site = site;
+    this.#dice = dice;
+    this.#owner = owner;
+    this.#mallory = mallory;
+    this.#running = this.#run();
   }
 
   async close(): Promise<void> {
@@ -30,49 +51,110 @@ export class Intruder {
     await this.#running;
   }
 
-  async #run(site: Site, dice: Dice, owner: string, mallory: string): Promise<void> {
-    let sent = 0;
-    const say = async () => {
-      sent += 1;
-      const input = { channel: 'secret', body: `secret ${sent}`, clientId: `secret ${sent}` };
-      await insist(site, dice, owner, send, { input });
-    };
+  async #run(): Promise<void> {
     while (!this.#isOver) {
-      await tryOnce(site, dice, owner, add);
-      const client = new SocketClient(`${site.pick(dice).url}/graphql`, { token: mallory });
-      const isIn = await Promise.race([client.acknowledged, client.closed.then(() => null), wait(3_000)]);
-      if (isIn) {
-        const stream = client.run({ query: follow });
-        for (let count = 0; count < 3; count += 1) await say();
-        await tryOnce(site, dice, owner, remove);
-        const removedAt = performance.now();
-        const last = sent;
-        let endedAt: number | null = null;
-        const ended = (async () => {
-          for (let frame = await stream.frame(); frame; frame = await stream.frame()) {
-            if (frame.type === 'error') endedAt = performance.now();
-            if (frame.type !== 'next' || !frame.payload.data) continue;
-            const { body } = frame.payload.data.channelMessage;
-            if (Number(body.split(' ')[1]) > last) this.leaked.push(`${body} after ${last}`);
-          }
-        })();
-        for (let count = 0; count < 3; count += 1) await say();
-        await wait(1_000);
-        client.cut();
-        await ended;
-        if (endedAt !== null) this.endedAfterMs.push(Math.max(0, Math.round(endedAt - removedAt)));
-        this.rounds += 1;
-      }
-      client.cut();
-      await tryOnce(site, dice, owner, remove);
-      await wait(dice.between(200, 1_000));
+      await this.#change(add);
+      await this.#round();
+      await this.#change(remove);
+      await wait(this.#dice.between(200, 1_000));
     }
   }
-}
 
-/** What has been done by an attempt whose answer was lost is not done again. */
-async function tryOnce(site: Site, dice: Dice, owner: string, query: string): Promise<void> {
-  await insist(site, dice, owner, query, {}).catch((error) => {
-    if (!String(error).includes('NOT_FOUND')) throw error;
-  });
+  async #round(): Promise<void> {
+    const site = this.#site;
+    const calmFrom = performance.now();
+    const node = site.pick(this.#dice);
+    const opened = await this.#open(node);
+    if (!opened) return;
+    const { life } = node;
+    /** The first number that was sent after the removal had been answered. */
+    let forbidden = Number.POSITIVE_INFINITY;
+    let end: { how: string; at: number } | null = null;
+    const hearing = (async () => {
+      let how = 'loss';
+      for (let frame = await opened.stream.frame(); frame; frame = await opened.stream.frame()) {
+        if (frame.type === 'next' && frame.payload.data) {
+          const number = Number(frame.payload.data.channelMessage.body.split(' ')[1]);
+          this.heard += 1;
+          if (number >= forbidden)
+            this.broken.push(`mallory heard secret ${number}, allowed up to ${forbidden - 1}`);
+          continue;
+        }
+        const errors =
+          frame.type === 'next' ? frame.payload.errors : frame.type === 'error' ? frame.payload : [];
+        how = errors?.[0]?.extensions.code ?? frame.type;
+        break;
+      }
+      end = { how, at: performance.now() };
+    })();
+
+    let isTalking = true;
+    const talking = this.#talk(() => isTalking);
+    await wait(this.#dice.between(100, 600));
+    await this.#change(remove);
+    const removedAt = performance.now();
+    forbidden = this.#sent + 1;
+    await Promise.race([hearing, wait(endsWithinMs)]);
+    const isCalm = () => site.troubles === 0 && site.calmSince + settlingMs < calmFrom && node.life === life;
+    const wasCalm = isCalm();
+    await Promise.race([hearing, wait(patienceMs)]);
+    // What comes late would come now.
+    await wait(endsWithinMs / 2);
+    isTalking = false;
+    await talking;
+    opened.cut();
+    await hearing;
+    this.#judge(end!, removedAt, wasCalm);
+  }
+
+  #judge({ how, at }: { how: string; at: number }, removedAt: number, wasCalm: boolean): void {
+    this.rounds += 1;
+    const afterMs = Math.max(0, Math.round(at - removedAt));
+    if (how === 'FORBIDDEN') this.endedAfterMs.push(afterMs);
+    if (afterMs >= patienceMs)
+      this.broken.push(`mallory's subscription stood for ${afterMs} ms after the removal`);
+    if (!wasCalm) return;
+    this.calmRounds += 1;
+    if (how !== 'FORBIDDEN' || afterMs > endsWithinMs) {
+      this.broken.push(
+        `mallory's subscription ended with ${how} after ${afterMs} ms, though nothing was amiss`,
+      );
+    }
+  }
+
+  async #talk(isTalking: () => boolean): Promise<void> {
+    while (isTalking()) {
+      this.#sent += 1;
+      const body = `secret ${this.#sent}`;
+      await insist(this.#site, this.#dice, this.#owner, send, {
+        input: { channel: 'secret', body, clientId: body },
+      });
+      await wait(this.#dice.between(5, 40));
+    }
+  }
+
+  async #open({ url }: Node): Promise<{ stream: Stream; cut(): void } | null> {
+    const token = this.#mallory;
+    if (this.#dice.chance(0.5)) {
+      const client = new EventStreamClient(`${url}/graphql`, token, { query: follow });
+      const isOpen = await Promise.race([
+        client.opened.then(() => true),
+        client.ended.then(() => false),
+        wait(openMs),
+      ]);
+      if (!isOpen) client.cut();
+      return isOpen ? { stream: client.stream, cut: () => client.cut() } : null;
+    }
+    const client = new SocketClient(`${url}/graphql`, { token });
+    const isIn = await Promise.race([client.acknowledged, client.closed.then(() => null), wait(openMs)]);
+    if (!isIn) client.cut();
+    return isIn ? { stream: client.run({ query: follow }), cut: () => client.cut() } : null;
+  }
+
+  /** What has been done by an attempt whose answer was lost is not done again. */
+  async #change(query: string): Promise<void> {
+    await insist(this.#site, this.#dice, this.#owner, query, {}).catch((error) => {
+      if (!String(error).includes('NOT_FOUND')) throw error;
+    });
+  }
 }

@@ -7,11 +7,11 @@ import type { Node, Site } from './site.ts';
 export const followed = {
   general: {
     query: 'subscription F($after: Position) { channelMessage(channel: "general", after: $after) { body } }',
-    read: (data: any): string => data.channelMessage.body,
+    read: (data: any): string => keyOf(data.channelMessage.body),
   },
   second: {
     query: 'subscription F($after: Position) { channelMessage(channel: "second", after: $after) { body } }',
-    read: (data: any): string => data.channelMessage.body,
+    read: (data: any): string => keyOf(data.channelMessage.body),
   },
   events: {
     query: 'subscription F($after: Position) { eventReceived(after: $after) { type payload } }',
@@ -21,8 +21,11 @@ export const followed = {
 export type Followed = keyof typeof followed;
 
 const answerMs = 5_000;
-/** Codes that say: come back later. Anything else is a broken promise. */
-const passing = new Set(['UNAVAILABLE']);
+/** What a subscription that is not accepted yet may be answered: come back later. */
+const away = 'UNAVAILABLE';
+/** Before it was let in a socket may be lost or sent away, an event stream may be refused. */
+const passingCloses = new Set([1006, 1012]);
+const passingStatuses = new Set([200, 503]);
 
 /** One client that follows, loses its connection, and resumes behind the last payload that it has. */
 export class Listener {
@@ -39,20 +42,25 @@ export class Listener {
   #cut: () => void = () => {};
   #pause: (forMs: number) => void = () => {};
   #position: string;
+  /** The last `id:` of an event stream, with a payload or alone: what an EventSource comes back with. */
+  #lastId: string;
   #isOver = false;
+  /** The connection that there is was cut by us. */
+  #isCut = false;
   readonly #running: Promise<void>;
   readonly #options: ListenerOptions;
 
   constructor(options: ListenerOptions) {
     this.of = options.of;
     this.wire = options.wire;
-    this.#position = options.position;
+    this.#position = this.#lastId = options.position;
     this.#options = options;
     this.#running = this.#run();
   }
 
   /** Loses the connection, as a network does. */
   cut(): void {
+    this.#isCut = true;
     this.#cut();
   }
 
@@ -70,16 +78,33 @@ export class Listener {
   async #run(): Promise<void> {
     const { dice, site } = this.#options;
     while (!this.#isOver) {
-      this.node = site.pick(dice);
-      const stream = await (this.wire === 'sse' ? this.#openStream(this.node) : this.#openSocket(this.node));
-      if (stream) await this.#hear(stream);
+      const node = site.pick(dice);
+      this.node = node;
+      this.#isCut = false;
+      const { life } = node;
+      const opened = await (this.wire === 'sse' ? this.#openStream(node) : this.#openSocket(node));
+      if (opened && (await this.#hear(opened.stream))) {
+        const how = await Promise.race([opened.ended, wait(answerMs).then(() => 'silence')]);
+        const isTroubled = node.state !== 'up' || node.life !== life;
+        const isMeant = this.#isCut || this.#isOver;
+        if (!isMeant && (how !== 'loss' || !isTroubled)) {
+          this.#blame(
+            `${how} of a connection to ${node.name}, which was ${isTroubled ? 'troubled' : 'well'}`,
+          );
+        }
+      }
+      opened?.leave();
       this.#cut();
       this.resumes += 1;
       await wait(dice.between(20, 300));
     }
   }
 
-  async #openSocket({ url }: Node): Promise<Stream | null> {
+  #blame(what: string): void {
+    this.broken ??= what;
+  }
+
+  async #openSocket({ url }: Node): Promise<Opened | null> {
     const client = new SocketClient(`${url}/graphql`, { token: this.#options.token });
     this.#cut = () => client.cut();
     this.#pause = (forMs) => {
@@ -87,23 +112,32 @@ export class Listener {
       setTimeout(() => client.socket.resume(), forMs);
     };
     const opened = await Promise.race([client.acknowledged, client.closed.then(() => null), wait(answerMs)]);
-    if (!opened) return null;
+    if (!opened) {
+      client.cut();
+      const { code, reason } = await client.closed;
+      if (!passingCloses.has(code)) this.#blame(`not let in: ${code} ${reason}`);
+      return null;
+    }
     const after = this.#position;
     const { query } = followed[this.of];
     // Both are ways to resume; the older position beside the newer one is what stock clients send.
-    return this.#options.dice.chance(0.5)
+    const stream = this.#options.dice.chance(0.5)
       ? client.run({ query, variables: { after } })
       : client.run({ query, variables: { after: this.#options.position }, extensions: { after } });
+    const ended = client.closed.then(({ code, reason }) =>
+      passingCloses.has(code) ? 'loss' : `closing with ${code} ${reason}`,
+    );
+    return { stream, ended, leave: () => {} };
   }
 
-  async #openStream({ url }: Node): Promise<Stream | null> {
+  async #openStream({ url }: Node): Promise<Opened | null> {
     const { query } = followed[this.of];
     const byHeader = this.#options.dice.chance(0.5);
     const client = new EventStreamClient(
       `${url}/graphql`,
       this.#options.token,
       byHeader ? { query } : { query, variables: { after: this.#position } },
-      byHeader ? { 'last-event-id': this.#position } : {},
+      byHeader ? { 'last-event-id': this.#lastId } : {},
     );
     this.#cut = () => client.cut();
     this.#pause = (forMs) => {
@@ -116,22 +150,33 @@ export class Listener {
       );
     };
     const response = await Promise.race([client.response.catch(() => null), wait(answerMs)]);
-    return response?.statusCode === 200 ? client.stream : null;
+    if (!response) return null;
+    if (!passingStatuses.has(response.statusCode!)) this.#blame(`refused with ${response.statusCode}`);
+    if (response.statusCode !== 200) return null;
+    const ended = client.ended.then((how) => (how === 'cut' ? 'loss' : how));
+    const leave = () => {
+      this.#lastId = client.blocks.findLast(({ id }) => id)?.id ?? this.#lastId;
+    };
+    return { stream: client.stream, ended, leave };
   }
 
-  async #hear(stream: Stream): Promise<void> {
+  /** True when the connection was lost, false when the subscription was ended in words. */
+  async #hear(stream: Stream): Promise<boolean> {
+    let count = 0;
     for (let frame = await stream.frame(); frame; frame = await stream.frame()) {
-      if (!this.#take(frame)) return;
+      if (!this.#take(frame, count++ > 0)) return false;
     }
+    return true;
   }
 
   /** False when this subscription is over. */
-  #take(frame: Frame): boolean {
+  #take(frame: Frame, isAccepted: boolean): boolean {
+    if (frame.type === 'complete') this.#blame('completed without a reason');
     if (frame.type === 'complete') return false;
     const errors = frame.type === 'error' ? frame.payload : frame.payload.errors;
     if (errors) {
-      const code = errors[0]!.extensions?.code;
-      if (!passing.has(code)) this.broken ??= JSON.stringify(errors);
+      const isPassing = errors[0]!.extensions?.code === away && !isAccepted;
+      if (!isPassing) this.#blame(JSON.stringify(errors));
       return false;
     }
     const { data, extensions } = (frame as Extract<Frame, { type: 'next' }>).payload;
@@ -142,6 +187,20 @@ export class Listener {
     this.heardAt = now;
     return true;
   }
+}
+
+interface Opened {
+  readonly stream: Stream;
+  /** How the connection ended. */
+  readonly ended: Promise<string>;
+  /** Called when no more is heard of it. */
+  leave(): void;
+}
+
+/** Long bodies say how long they are: a part of one would be told by nobody. */
+function keyOf(body: string): string {
+  const [key, length] = body.split(' ');
+  return !length || body.length === Number(length) ? key! : `${key} cut to ${body.length} of ${length}`;
 }
 
 interface ListenerOptions {

@@ -62,24 +62,67 @@ export class Sender {
   }
 }
 
+const longBody = 9_000;
+
+/** Long messages in a heap, more than the buffers between a server and a client that does not read can hold. */
+export class Flood {
+  readonly acknowledged: string[] = [];
+  readonly #site: Site;
+  readonly #token: string;
+
+  constructor(site: Site, token: string) {
+    this.#site = site;
+    this.#token = token;
+  }
+
+  async pour(count: number, dice: Dice): Promise<void> {
+    const lanes = Array.from({ length: 8 }, () => dice.fork());
+    await Promise.all(
+      lanes.map(async (lane) => {
+        while (count-- > 0) {
+          const clientId = `f${dice.next()}`;
+          const body = `${clientId} ${longBody} `.padEnd(longBody, 'x');
+          const input = { channel: 'general', body, clientId };
+          await insist(this.#site, lane, this.#token, sendMessage, { input });
+          this.acknowledged.push(clientId);
+        }
+      }),
+    );
+  }
+}
+
 /** Emits events. They have no `clientId`: what was not answered may be there or not, but once at most. */
 export class Emitter {
   readonly acknowledged: string[] = [];
   readonly attempted = new Set<string>();
   #isOver = false;
+  readonly #options: SenderOptions;
   readonly #running: Promise<void>;
 
-  constructor({ site, dice, token, name, pauseMs }: SenderOptions) {
+  constructor(options: SenderOptions) {
+    this.#options = options;
+    const { dice, name, pauseMs } = options;
     this.#running = (async () => {
       for (let index = 0; !this.#isOver; index += 1) {
-        const payload = `${name}.${index}`;
-        this.attempted.add(payload);
-        const input = { type: 'ordeal', payload, recipients: [{ everyone: true }, { channel: 'general' }] };
-        const answer = await attemptOnce(site.pick(dice).url, token, emitEvent, { input });
-        if (answer?.data?.emitEvent) this.acknowledged.push(payload);
+        await this.#emit(`${name}.${index}`);
         await wait(dice.between(0, 2 * pauseMs));
       }
     })();
+  }
+
+  /** A last event, of which each try is another. */
+  async end(): Promise<void> {
+    for (let index = 0; !(await this.#emit(`the.end.${index}`)); index += 1) await wait(100);
+  }
+
+  async #emit(payload: string): Promise<boolean> {
+    const { site, dice, token } = this.#options;
+    this.attempted.add(payload);
+    const input = { type: 'ordeal', payload, recipients: [{ everyone: true }, { channel: 'general' }] };
+    const answer = await attemptOnce(site.pick(dice).url, token, emitEvent, { input });
+    const isThere = Boolean(answer?.data?.emitEvent);
+    if (isThere) this.acknowledged.push(payload);
+    return isThere;
   }
 
   async close(): Promise<void> {

@@ -22,13 +22,21 @@ const environment = {
 /** A node of the site, and what is known of its state without asking it. */
 export class Node extends NodeProcess {
   state: 'up' | 'frozen' | 'down' = 'down';
+  /** Grows with each start and each freeze: a connection of an earlier one may be lost. */
+  life = 0;
+  /** How it ended when nobody had asked it to. */
+  readonly falls: string[] = [];
 
   /** The most memory that any of its lives had, in MiB. */
   peak = 0;
 
   override async start(): Promise<number> {
     const took = await super.start();
+    this.life += 1;
     this.state = 'up';
+    void this.ended.then((code) => {
+      if (this.state !== 'down') this.falls.push(`${this.name} ended by itself, with ${code}`);
+    });
     return took;
   }
 
@@ -45,6 +53,10 @@ export class Node extends NodeProcess {
 export class Site {
   readonly nodes: readonly Node[];
   postgres: OwnPostgres;
+  /** Troubles under way that events may be late by, and when the last one was over. */
+  troubles = 0;
+  calmSince = performance.now();
+  slow = 0;
   /** The servers that make up the bus: one, the masters of a cluster, or none. */
   readonly redises: readonly OwnRedis[];
   readonly #programs: string;
@@ -88,12 +100,25 @@ export class Site {
     return null;
   }
 
+  /** How many connections have been too slow in the present lives of the nodes. */
+  async countSlow(): Promise<void> {
+    let count = 0;
+    for (const node of this.nodes) {
+      const text = await fetch(`${node.url}/metrics`, { signal: AbortSignal.timeout(2_000) })
+        .then((response) => response.text())
+        .catch(() => '');
+      count += Number(/^realtime_catchups_total\{reason="slow"\} (\d+)$/m.exec(text)?.[1] ?? 0);
+    }
+    this.slow = Math.max(this.slow, count);
+  }
+
   async restartPostgres(): Promise<void> {
     this.postgres = await startPostgres(this.#programs, this.postgres);
   }
 
   async stop(): Promise<void> {
     for (const node of this.nodes) {
+      node.state = 'down';
       node.signal('SIGCONT');
       await node.kill();
     }

@@ -1,21 +1,26 @@
 import postgres from 'postgres';
 import { type Dice, wait } from './dice.ts';
 import type { Listener } from './listener.ts';
+import type { Flood } from './sender.ts';
 import type { Node, Site } from './site.ts';
 
 export interface Scene {
   readonly site: Site;
   readonly dice: Dice;
   readonly listeners: readonly Listener[];
+  readonly flood: Flood;
 }
 
 export interface Trouble {
   readonly name: string;
   readonly weight: number;
   /** What of the site it is about: two troubles of one kind are not made at once. */
-  readonly touches: 'nodes' | 'redis' | 'postgres' | 'clients';
+  readonly touches: 'nodes' | 'redis' | 'postgres' | 'clients' | 'nothing';
   make(scene: Scene): Promise<void>;
 }
+
+const floodMs = 5_000;
+const floodSize = 500;
 
 /** Half of the time the one that leads. */
 async function victim({ site, dice }: Scene): Promise<Node> {
@@ -29,7 +34,8 @@ async function end(node: Node, signal: 'SIGKILL' | 'SIGTERM', downMs: number): P
   node.weigh();
   node.state = 'down';
   node.signal(signal);
-  await node.ended;
+  const code = await node.ended;
+  if (signal === 'SIGTERM' && code !== 0) node.falls.push(`${node.name} drained and ended with ${code}`);
   await wait(downMs);
   await node.start();
 }
@@ -40,10 +46,26 @@ export async function freeze({ listeners, dice }: Scene, node: Node, forMs: numb
   node.state = 'frozen';
   node.signal('SIGSTOP');
   // Some clients notice, others wait for it.
-  for (const listener of listeners) if (listener.node === node && dice.chance(0.5)) listener.cut();
+  for (const listener of listeners) if (dice.chance(0.5) && listener.node === node) listener.cut();
   await wait(forMs);
   node.signal('SIGCONT');
+  node.life += 1;
   node.state = 'up';
+}
+
+/** Makes one, and has it known that events may be late meanwhile. */
+export async function make(trouble: Trouble, scene: Scene): Promise<void> {
+  const { site } = scene;
+  // Clients that misbehave are no excuse for lateness.
+  if (trouble.touches === 'clients' || trouble.touches === 'nothing') return trouble.make(scene);
+  if (trouble.touches === 'redis' && site.redises.length === 0) return;
+  site.troubles += 1;
+  try {
+    await trouble.make(scene);
+  } finally {
+    site.troubles -= 1;
+    site.calmSince = performance.now();
+  }
 }
 
 export const troubles: readonly Trouble[] = [
@@ -131,7 +153,20 @@ export const troubles: readonly Trouble[] = [
     },
   },
   {
-    ...{ name: 'nothing', weight: 2, touches: 'clients' },
+    ...{ name: 'flood clients that do not read', weight: 2, touches: 'clients' },
+    make: async ({ site, dice, listeners, flood }) => {
+      for (const listener of listeners) if (dice.chance(0.2)) listener.pause(floodMs);
+      await Promise.all([flood.pour(floodSize, dice), wait(floodMs)]);
+      await site.countSlow();
+    },
+  },
+  {
+    ...{ name: 'nothing', weight: 2, touches: 'nothing' },
     make: ({ dice }) => wait(dice.between(500, 3_000)),
+  },
+  {
+    ...{ name: 'quiet', weight: 2, touches: 'nothing' },
+    // Longer than a lease, so that what is promised of a site without troubles can be seen.
+    make: () => wait(12_000),
   },
 ];

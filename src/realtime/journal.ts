@@ -1,0 +1,101 @@
+import type { JournalEvent } from './event.ts';
+
+/** What can be read back. */
+export interface Journal {
+  readonly epoch: string;
+  /** The newest position, and the ids of events that are committed and have none yet: of one snapshot. */
+  now(): Promise<Now>;
+  /** The next events of some topics. */
+  read(topics: readonly string[], after: number, limit: number): Promise<JournalPage>;
+  /** The next events of all topics. */
+  stretch(after: number, limit: number): Promise<Run>;
+}
+
+export interface Now {
+  readonly head: number;
+  readonly pending: ReadonlySet<string>;
+  /** The time of the snapshot by the database's clock, in milliseconds since 1970. */
+  readonly at: number;
+}
+
+export interface Run {
+  readonly events: readonly JournalEvent[];
+  /** Everything at or below has been read. */
+  readonly upTo: number;
+}
+
+/** What is read of some topics. */
+export interface JournalPage extends Run {
+  /** Positions below cannot be continued from. */
+  readonly floor: number;
+}
+
+/** What one subscriber is given of it. */
+export interface Page extends Run {
+  /** True when the journal no longer holds all of what was asked for. */
+  readonly gap: boolean;
+}
+
+/**
+ * Reads that are shared: of the same topics one is made at a time, from the earliest position that is asked for
+ * meanwhile. A thousand who resume from a thousand positions share a few.
+ */
+export class SharedReads {
+  readonly #journal: Journal;
+  readonly #pageSize: number;
+  #lines = new Map<string, Line>();
+
+  constructor(journal: Journal, pageSize: number) {
+    this.#journal = journal;
+    this.#pageSize = pageSize;
+  }
+
+  async page(topics: readonly string[], after: number): Promise<Page> {
+    for (;;) {
+      const gathering = this.#join(topics, after);
+      const { events, upTo, floor } = await gathering.run;
+      // It may end before it comes to who asked from further on.
+      if (upTo < after && gathering.after < after) continue;
+      return { events: events.filter(({ position }) => position > after), upTo, gap: after < floor };
+    }
+  }
+
+  #join(topics: readonly string[], after: number): Gathering {
+    const key = topics.join(' ');
+    const line = this.#lines.get(key) ?? { last: Promise.resolve(), gathering: null };
+    this.#lines.set(key, line);
+    if (line.gathering) line.gathering.after = Math.min(line.gathering.after, after);
+    else {
+      const gathering: Gathering = { after, run: this.#run(topics, line) };
+      line.gathering = gathering;
+      line.last = gathering.run
+        .catch(() => {})
+        .then(() => {
+          if (line.gathering === null) this.#lines.delete(key);
+        });
+    }
+    return line.gathering!;
+  }
+
+  /** Waits for the read before it, and gathers until then. */
+  async #run(topics: readonly string[], line: Line): Promise<JournalPage> {
+    await line.last;
+    await new Promise((resolve) => setImmediate(resolve));
+    const { after } = line.gathering!;
+    line.gathering = null;
+    return this.#journal.read(topics, after, this.#pageSize);
+  }
+}
+
+/** The reads of the same topics, one behind the other. */
+interface Line {
+  last: Promise<unknown>;
+  /** The one that has not begun. */
+  gathering: Gathering | null;
+}
+
+interface Gathering {
+  /** The earliest position that is asked for. */
+  after: number;
+  readonly run: Promise<JournalPage>;
+}

@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest';
+import { addressOf, controlTopic, MemoryBus } from '../../src/realtime/bus.ts';
+import type { JournalEvent } from '../../src/realtime/event.ts';
+import { Hub, type Watcher } from '../../src/realtime/hub.ts';
+import type { Journal } from '../../src/realtime/journal.ts';
+import { eventually } from '../support/eventually.ts';
+
+const epoch = 'one';
+
+function revocation(position: number, prev: number): JournalEvent {
+  return {
+    ...{ position, prev, topic: 'nodes', id: String(position), kind: 'access', type: 'user.blocked' },
+    ...{ recipientId: null, subject: null, erases: false, control: true, payload: {}, writtenAt: 0 },
+  };
+}
+
+test.each([
+  ['nothing', []],
+  ['the first', [3]],
+  ['the last', [5]],
+  ['both', [3, 5]],
+])(
+  'a node is told of two revocations of one stretch before its watermark passes them, when the bus loses %s',
+  async (_what, lost) => {
+    const bus = new MemoryBus();
+    const stored: JournalEvent[] = [];
+    let head = 2;
+    const journal: Journal = {
+      epoch,
+      now: async () => ({ head, pending: new Set(), at: 0 }),
+      read: async () => ({ events: [], upTo: head, floor: 0 }),
+      stretch: async (after) => ({ events: stored.filter(({ position }) => position > after), upTo: head }),
+    };
+    const hub = new Hub({ bus, journal, failed: (error) => expect(error).toBeNull() });
+    await hub.start();
+    const told = new Map<number, number>();
+    let isOpen = false;
+    const watcher: Watcher = {
+      arrived: ({ position }) => void (told.has(position) || told.set(position, hub.watermark)),
+      advanced: () => {
+        isOpen = true;
+      },
+      whispered() {},
+      renewed() {},
+    };
+    hub.attach(['nodes'], watcher);
+    await eventually(() => expect(isOpen).toBe(true));
+
+    head = 5;
+    stored.push(revocation(3, 0), revocation(5, 3));
+    for (const event of stored) {
+      if (!(lost as number[]).includes(event.position)) bus.publish(addressOf(epoch, 'nodes'), event);
+    }
+    bus.publish(addressOf(epoch, controlTopic), { from: 2, to: 5, topics: { nodes: 5 } });
+
+    await eventually(() => expect(hub.watermark).toBe(5));
+    expect([...told.keys()].sort()).toEqual([3, 5]);
+    for (const watermark of told.values()) expect(watermark).toBe(2);
+    await hub.close();
+  },
+);
