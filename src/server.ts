@@ -23,7 +23,7 @@ import { createNotifications } from './domain/notification.ts';
 import { createSessions } from './domain/session.ts';
 import { createUsers } from './domain/user.ts';
 import { listen } from './listen.ts';
-import type { Log } from './observability/log.ts';
+import { createComplaint, type Log } from './observability/log.ts';
 import { createMetrics } from './observability/metrics.ts';
 import { addressOf, MemoryBus } from './realtime/bus.ts';
 import type { Whisper } from './realtime/event.ts';
@@ -90,7 +90,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
 }
 
 async function serve(config: Config, database: Database, log: Log): Promise<RunningServer> {
-  const failed = (error: unknown) => log.warn({ err: error }, 'the database or the bus did not answer');
+  const failed = createComplaint(log, 'the database or the bus did not answer');
   const { limits } = config;
 
   // The spine.

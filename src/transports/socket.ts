@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Authenticated } from '../auth/authenticate.ts';
 import { setAlarm } from '../lib/alarm.ts';
@@ -30,6 +31,9 @@ export class Client implements Connection {
   /** Resolves when every subscription that was asked for so far is attached. */
   attached: Promise<unknown> = Promise.resolve();
   readonly #socket: WebSocket;
+  /** What the socket writes to. */
+  readonly #wire: Duplex;
+  #isCorked = false;
   readonly #parts: ClientParts;
   readonly #keepAlive: NodeJS.Timeout;
   #isAlive = true;
@@ -37,8 +41,9 @@ export class Client implements Connection {
   #answering = new Set<Promise<unknown>>();
   #drained: (() => void)[] = [];
 
-  constructor(socket: WebSocket, request: IncomingMessage, parts: ClientParts) {
+  constructor(socket: WebSocket, request: IncomingMessage, wire: Duplex, parts: ClientParts) {
     this.#socket = socket;
+    this.#wire = wire;
     this.#parts = parts;
     this.protocol = socket.protocol;
     this.ipAddress = request.socket.remoteAddress ?? null;
@@ -97,8 +102,20 @@ export class Client implements Connection {
   /** One frame, without waiting; `isFull` tells when to stop. */
   write(frame: string): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
+    this.#cork();
     this.#socket.send(frame, this.#written);
     this.#parts.written(this.transport);
+  }
+
+  /** What is written in one turn leaves in one piece: each piece is a system call. */
+  #cork(): void {
+    if (this.#isCorked) return;
+    this.#isCorked = true;
+    this.#wire.cork();
+    process.nextTick(() => {
+      this.#isCorked = false;
+      this.#wire.uncork();
+    });
   }
 
   drained(): Promise<void> {

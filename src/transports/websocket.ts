@@ -96,8 +96,8 @@ export function createWebSockets(parts: WebSocketParts) {
     }
   }
 
-  sockets.on('connection', (socket: WebSocket, request: IncomingMessage) => {
-    const client = new Client(socket, request, parts);
+  sockets.on('connection', (socket: WebSocket, request: IncomingMessage, wire: Duplex) => {
+    const client = new Client(socket, request, wire, parts);
     const closed = protocol.opened(client, { client });
     connections.add(client);
     socket.on('error', (error) => log.debug({ err: error }, 'socket error'));
@@ -110,7 +110,9 @@ export function createWebSockets(parts: WebSocketParts) {
 
   return {
     upgrade(request: IncomingMessage, duplex: Duplex, head: Buffer): void {
-      sockets.handleUpgrade(request, duplex, head, (socket) => sockets.emit('connection', socket, request));
+      sockets.handleUpgrade(request, duplex, head, (socket) =>
+        sockets.emit('connection', socket, request, duplex),
+      );
     },
   };
 }
