@@ -2,13 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { latency } from './latency.ts';
+import { nodes } from './nodes.ts';
 import { relay } from './relay.ts';
 import { storm } from './storm.ts';
 
 /** A row of a result: what was measured, and its figures. */
 export type Row = Record<string, string | number>;
 
-const benchmarks: Record<string, () => Promise<Row[]>> = { latency, relay, storm };
+const benchmarks: Record<string, () => Promise<Row[]>> = { latency, nodes, relay, storm };
 
 const name = process.argv[2] ?? '';
 const benchmark = benchmarks[name];

@@ -48,17 +48,51 @@ export function createContext(
   viewer: Viewer | null,
   { position = null, resume = [], connectionId = null }: Circumstances = {},
 ): Context {
-  const { users, channels, messages } = domain;
-  const roles = async (ids: readonly string[]) =>
-    viewer ? channels.rolesOf(viewer, ids) : new Map<string, ChannelRole>();
-  const load = {
-    user: loader((ids) => users.byIds(ids), null),
-    channel: loader((ids) => channels.byIds(ids), null),
-    message: loader((ids) => messages.byIds(ids), null),
-    memberCount: loader((ids) => channels.memberCounts(ids), 0),
-    viewerRole: loader(roles, null),
-  };
-  return { ...domain, viewer, load, position, resume, connectionId };
+  return { ...domain, viewer, load: new FreshLoaders(domain, viewer), position, resume, connectionId };
+}
+
+/** Each is made when it is first asked for: most executions need one or none. */
+class FreshLoaders implements Loaders {
+  readonly #domain: Domain;
+  readonly #viewer: Viewer | null;
+  #made: { -readonly [Name in keyof Loaders]?: Loaders[Name] } = {};
+
+  constructor(domain: Domain, viewer: Viewer | null) {
+    this.#domain = domain;
+    this.#viewer = viewer;
+  }
+
+  get user(): Loaders['user'] {
+    this.#made.user ??= loader((ids) => this.#domain.users.byIds(ids), null);
+    return this.#made.user;
+  }
+
+  get channel(): Loaders['channel'] {
+    this.#made.channel ??= loader((ids) => this.#domain.channels.byIds(ids), null);
+    return this.#made.channel;
+  }
+
+  get message(): Loaders['message'] {
+    this.#made.message ??= loader((ids) => this.#domain.messages.byIds(ids), null);
+    return this.#made.message;
+  }
+
+  get memberCount(): Loaders['memberCount'] {
+    this.#made.memberCount ??= loader(
+      (ids) => this.#domain.channels.memberCounts(ids),
+      0,
+    ) as Loaders['memberCount'];
+    return this.#made.memberCount;
+  }
+
+  get viewerRole(): Loaders['viewerRole'] {
+    const viewer = this.#viewer;
+    this.#made.viewerRole ??= loader(
+      async (ids) => (viewer ? this.#domain.channels.rolesOf(viewer, ids) : new Map<string, ChannelRole>()),
+      null,
+    );
+    return this.#made.viewerRole;
+  }
 }
 
 function loader<Value, None>(

@@ -25,6 +25,8 @@ const epochBytes = 8;
  */
 export class Positions {
   #current!: Epoch;
+  /** Blocks do not depend on each other, so one cipher does for all of them. */
+  #cipher!: ReturnType<typeof createCipheriv>;
   #epochs!: Map<string, Epoch>;
 
   constructor(epochs: readonly Epoch[]) {
@@ -37,13 +39,13 @@ export class Positions {
     const current = epochs.find((epoch) => epoch.until === null);
     if (!current) throw new Error('There is no current epoch.');
     this.#current = current;
+    this.#cipher = createCipheriv('aes-256-ecb', current.key, null).setAutoPadding(false);
   }
 
   seal(position: number): string {
     const block = Buffer.alloc(blockBytes);
     block.writeBigUInt64BE(BigInt(position));
-    const cipher = createCipheriv('aes-256-ecb', this.#current.key, null).setAutoPadding(false);
-    const sealed = Buffer.concat([Buffer.from(this.#current.id, 'hex'), cipher.update(block)]);
+    const sealed = Buffer.concat([Buffer.from(this.#current.id, 'hex'), this.#cipher.update(block)]);
     return Buffer.concat([sealed, check(sealed)]).toString('base64url');
   }
 
