@@ -167,7 +167,7 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
     yoga,
     operations,
     authenticate,
-    streams: createEventStreams(wire),
+    streams: createEventStreams({ ...wire, isBlocked }),
     present,
     isAllowedOrigin,
     readiness: createReadiness({

@@ -53,7 +53,10 @@ export class Registry {
   }
 
   closed(id: string): void {
-    if (this.#open.delete(id)) this.#changed(id, null);
+    if (!this.#open.delete(id)) return;
+    // Nobody has to know of one that was never written; while the database is away they would pile up.
+    if (this.#changes.get(id)) this.#changes.delete(id);
+    else this.#changed(id, null);
   }
 
   /** Resolves when everything that has changed so far is written, or could not be. */

@@ -37,6 +37,7 @@ export function createEventStreams({
   connections,
   positions,
   limits,
+  isBlocked,
   written,
 }: SseParts) {
   return async (response: ServerResponse, { parameters, viewer, lastEventId, isReadOnly }: StreamRequest) => {
@@ -59,6 +60,11 @@ export function createEventStreams({
       const isAway = opened.refused.errors?.[0]?.extensions.code === 'UNAVAILABLE';
       if (isAway && !response.headersSent) return stream.refuse();
       return stream.finish(opened.refused);
+    }
+    // It was not known as an open connection while it was being opened.
+    if (isBlocked(viewer.id)) {
+      opened.subscriber.close();
+      return stream.finish({ errors: [present(unauthenticated())] });
     }
     stream.follow(opened.subscriber);
     if (response.destroyed) return;
@@ -221,5 +227,6 @@ interface SseParts {
   readonly connections: Connections;
   readonly positions: Positions;
   readonly limits: { readonly sendBufferBytes: number };
+  isBlocked(userId: string): boolean;
   written(transport: string): void;
 }
