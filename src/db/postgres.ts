@@ -270,7 +270,12 @@ function connect(url: string, max: number, onclose: () => void): postgres.Sql {
       tcp_keepalives_interval: 2,
       tcp_keepalives_count: 3,
     },
+    // postgres.js asks for the types of arrays on each connection, and nobody hears when that is cut off: an
+    // unhandled rejection, which ends the process. Those that are used are named instead.
+    fetch_types: false,
     types: {
+      texts: arrayOf(1009),
+      uuids: arrayOf(2951),
       json: {
         to: 114,
         from: [114, 3802],
@@ -280,3 +285,16 @@ function connect(url: string, max: number, onclose: () => void): postgres.Sql {
     },
   });
 }
+
+/** Arrays go out as literals, and come back as they are: drizzle reads them itself. */
+function arrayOf(oid: number) {
+  return {
+    to: oid,
+    from: [oid],
+    serialize: (items: string | readonly string[]) =>
+      typeof items === 'string' ? items : `{${items.map(quoted).join(',')}}`,
+    parse: (literal: string) => literal,
+  };
+}
+
+const quoted = (item: string) => `"${item.replace(/[\\"]/g, '\\$&')}"`;

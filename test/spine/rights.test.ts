@@ -31,6 +31,24 @@ describe.each(databases)('rights on %s', (kind) => {
     return channel;
   }
 
+  test('are found for an id full of quotes, commas and braces', async () => {
+    const id = `o'brien "the {one}", \\ and all`;
+    await server.ask(id, '{ viewer { id } }');
+    await server.ask('ada', create.replace('memberIds: ["bob"]', `memberIds: [${JSON.stringify(id)}]`), {
+      name: 'quoted',
+    });
+    const socket = await server.socket(id);
+    const stream = socket.run({ query: follow, variables: { channel: 'quoted' } });
+    const events = socket.run({ query: received });
+    await socket.run({ query: '{ viewer { id } }' }).next();
+    await server.ask('ada', send, { channel: 'quoted', body: 'hello' });
+    expect((await stream.next()).data.channelMessage.body).toBe('hello');
+    const input = { type: 'for.them', payload: 1, recipients: [{ userId: id }] };
+    await server.ask('ada', emit, { input }, ['service']);
+    expect((await events.next()).data.eventReceived.type).toBe('for.them');
+    await socket.close();
+  });
+
   test('that are lost end a live subscription: nothing that was committed after is delivered', async () => {
     for (let round = 0; round < 20; round += 1) {
       const channel = await privateChannel();
