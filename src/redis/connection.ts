@@ -4,7 +4,7 @@ import { listenToHeart } from '../lib/heart.ts';
 export type Failed = (error: unknown) => void;
 
 const firstRetryMs = 50;
-const slowestRetryMs = 1_000;
+const slowestRetryMs = 500;
 /** A ping is sent this often, and who has not answered for so many is not there, whatever TCP says. */
 const beatMs = 500;
 const mostBeats = 4;
@@ -12,7 +12,8 @@ const mostBeats = 4;
 const always: RedisOptions = {
   // For ever: a client that has given up would be deaf for good.
   retryStrategy: (attempt) => Math.min(firstRetryMs * 2 ** Math.min(attempt, 10), slowestRetryMs),
-  connectTimeout: 3_000,
+  // What was begun while the network was cut is begun anew soon after it has healed.
+  connectTimeout: 2_000,
   // A connection that does not close within this is dropped.
   disconnectTimeout: 500,
   lazyConnect: true,
