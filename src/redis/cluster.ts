@@ -1,6 +1,6 @@
 import calculateSlot from 'cluster-key-slot';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
-import { type Failed, publisherOptions, subscriberOptions, watch } from './connection.ts';
+import { type Failed, ping, publisherOptions, subscriberOptions, watch } from './connection.ts';
 import { type Ear, ServerEar } from './ear.ts';
 import type { Ends } from './single.ts';
 
@@ -37,6 +37,13 @@ export function connectCluster(urls: readonly string[], failed: Failed, back: ()
   cluster.on('ready', () => {
     isTold = false;
   });
+  const pings = new Map<Redis, () => void>();
+  const forget = (node: Redis) => {
+    pings.get(node)?.();
+    pings.delete(node);
+  };
+  cluster.on('+node', (node: Redis) => pings.set(node, ping(node)));
+  cluster.on('-node', forget);
   const open = (host: string, port: number) => {
     const options = { ...subscriberOptions, ...credentials(addresses[0]!) };
     return new Redis({ ...options, host, port });
@@ -50,6 +57,7 @@ export function connectCluster(urls: readonly string[], failed: Failed, back: ()
     close: () => {
       subscriber.close();
       cluster.disconnect();
+      for (const node of [...pings.keys()]) forget(node);
     },
   };
 }

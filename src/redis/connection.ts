@@ -48,17 +48,22 @@ export function watch(client: Redis, failed: Failed): () => void {
   client.on('ready', () => {
     isTold = false;
   });
-  const stop = listenToHeart({
-    everyMs: beatMs,
-    beats: mostBeats,
-    ask: async () => client.status === 'ready' && client.ping(),
-    silent: () => client.disconnect(true),
-  });
+  const stop = ping(client);
   client.connect().catch(ignored);
   return () => {
     stop();
     client.disconnect();
   };
+}
+
+/** Drops a connection that has gone silent; whoever made it makes another. The answer ends the pinging. */
+export function ping(client: Redis): () => void {
+  return listenToHeart({
+    everyMs: beatMs,
+    beats: mostBeats,
+    ask: async () => client.status === 'ready' && client.ping(),
+    silent: () => client.disconnect(true),
+  });
 }
 
 export const ignored = () => {};
