@@ -87,6 +87,8 @@ export class RedisBus implements Bus {
     this.#isClosed = true;
     this.#waiting.clear();
     await this.#local.close();
+    // What was published in this turn leaves at its end: that the lease is free, for one.
+    await new Promise((resolve) => setImmediate(resolve));
     this.#ends.close();
   }
 
