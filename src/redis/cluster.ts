@@ -1,6 +1,15 @@
 import calculateSlot from 'cluster-key-slot';
-import { Cluster, Redis, type RedisOptions } from 'ioredis';
-import { type Failed, ping, publisherOptions, subscriberOptions, watch } from './connection.ts';
+import { Cluster, Redis } from 'ioredis';
+import {
+  credentials,
+  type Failed,
+  ignored,
+  ping,
+  publisherOptions,
+  subscriberOptions,
+  tellOnce,
+  watch,
+} from './connection.ts';
 import { type Ear, ServerEar } from './ear.ts';
 import type { Ends } from './single.ts';
 
@@ -29,14 +38,7 @@ export function connectCluster(urls: readonly string[], failed: Failed, back: ()
       retryDelayOnClusterDown: 100,
     },
   );
-  let isTold = false;
-  cluster.on('error', (error) => {
-    if (!isTold) failed(error);
-    isTold = true;
-  });
-  cluster.on('ready', () => {
-    isTold = false;
-  });
+  tellOnce(cluster, failed);
   const pings = new Map<Redis, () => void>();
   const forget = (node: Redis) => {
     pings.get(node)?.();
@@ -59,14 +61,6 @@ export function connectCluster(urls: readonly string[], failed: Failed, back: ()
       cluster.disconnect();
       for (const node of [...pings.keys()]) forget(node);
     },
-  };
-}
-
-function credentials({ username, password, protocol }: URL): RedisOptions {
-  return {
-    ...(username ? { username: decodeURIComponent(username) } : {}),
-    ...(password ? { password: decodeURIComponent(password) } : {}),
-    ...(protocol === 'rediss:' ? { tls: {} } : {}),
   };
 }
 
@@ -121,10 +115,17 @@ class ClusterEar implements Ear {
   #place(channel: string): void {
     const place = this.#channels.get(channel)!;
     const owner = this.#owners[calculateSlot(channel)];
-    if (place.at === owner || owner === undefined) return;
+    if (place.at === owner) return;
     if (place.at !== undefined) this.#masters.get(place.at)?.ear.unsubscribe(channel);
     place.at = owner;
-    this.#masters.get(owner)!.ear.subscribe(channel, place.done);
+    // A slot that nobody has is looked for anew.
+    if (owner === undefined) return;
+    this.#masters.get(owner)!.ear.subscribe(channel, () => {
+      const { done } = place;
+      // Who asked is called once, however often the slot moves.
+      place.done = ignored;
+      done();
+    });
   }
 
   async #refresh(): Promise<void> {
@@ -147,11 +148,7 @@ class ClusterEar implements Ear {
       for (let slot = first; slot <= last; slot += 1) owners[slot] = address;
     }
     this.#owners = owners;
-    for (const [channel, place] of this.#channels) {
-      this.#place(channel);
-      // A slot that nobody has is looked for anew.
-      if (owners[calculateSlot(channel)] === undefined) place.at = undefined;
-    }
+    for (const channel of this.#channels.keys()) this.#place(channel);
     const inUse = new Set(owners);
     for (const [address, { close }] of this.#masters) {
       if (inUse.has(address)) continue;

@@ -1,4 +1,4 @@
-import type { Redis, RedisOptions } from 'ioredis';
+import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import { listenToHeart } from '../lib/heart.ts';
 
 export type Failed = (error: unknown) => void;
@@ -38,8 +38,17 @@ export const publisherOptions: RedisOptions = {
   enableAutoPipelining: true,
 };
 
-/** Connects, and drops a connection that has gone silent. Tells once of each loss. The answer ends it for good. */
-export function watch(client: Redis, failed: Failed): () => void {
+/** What an address says of who connects, and whether by TLS. */
+export function credentials({ username, password, protocol }: URL): RedisOptions {
+  return {
+    ...(username ? { username: decodeURIComponent(username) } : {}),
+    ...(password ? { password: decodeURIComponent(password) } : {}),
+    ...(protocol === 'rediss:' ? { tls: {} } : {}),
+  };
+}
+
+/** Tells once of each loss. */
+export function tellOnce(client: Redis | Cluster, failed: Failed): void {
   let isTold = false;
   client.on('error', (error) => {
     if (!isTold) failed(error);
@@ -48,6 +57,11 @@ export function watch(client: Redis, failed: Failed): () => void {
   client.on('ready', () => {
     isTold = false;
   });
+}
+
+/** Connects, and drops a connection that has gone silent. Tells once of each loss. The answer ends it for good. */
+export function watch(client: Redis, failed: Failed): () => void {
+  tellOnce(client, failed);
   const stop = ping(client);
   client.connect().catch(ignored);
   return () => {

@@ -1,5 +1,5 @@
 import { Redis, type RedisOptions } from 'ioredis';
-import { type Failed, publisherOptions, subscriberOptions, watch } from './connection.ts';
+import { credentials, type Failed, publisherOptions, subscriberOptions, watch } from './connection.ts';
 import { type Ear, ServerEar } from './ear.ts';
 
 /** What graphql-redis-subscriptions is given: the two ends of Redis, and how they are. */
@@ -39,13 +39,11 @@ export function isSentinel(urls: readonly string[]): boolean {
 /** User, password, database and TLS are those of the addresses, and meant for the master. */
 function sentinelOptions(urls: readonly string[]): RedisOptions {
   const addresses = urls.map((url) => new URL(url));
-  const { username, password, protocol, pathname } = addresses[0]!;
+  const { pathname } = addresses[0]!;
   return {
     sentinels: addresses.map(({ hostname, port }) => ({ host: hostname, port: Number(port || 26_379) })),
     name: addresses.find(({ searchParams }) => searchParams.has('master'))!.searchParams.get('master')!,
-    ...(username ? { username: decodeURIComponent(username) } : {}),
-    ...(password ? { password: decodeURIComponent(password) } : {}),
+    ...credentials(addresses[0]!),
     ...(pathname.length > 1 ? { db: Number(pathname.slice(1)) } : {}),
-    ...(protocol === 'rediss:' ? { tls: {} } : {}),
   };
 }

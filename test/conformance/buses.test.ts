@@ -3,6 +3,7 @@ import { type Bus, type BusMessage, MemoryBus } from '../../src/realtime/bus.ts'
 import { RedisBus } from '../../src/redis/bus.ts';
 import { eventually } from '../support/eventually.ts';
 import {
+  moveSlot,
   type OwnRedis,
   type OwnRedisCluster,
   startRedis,
@@ -234,4 +235,17 @@ describe('the bus over a Redis Cluster', () => {
       await Promise.all(topics.map((topic, index) => heardAgain(one, topic, heard[index]!)));
     },
   );
+
+  test('follows the slot of a topic from master to master and back', async () => {
+    const [one, other] = (await kinds['a Redis Cluster']()) as [Bus, Bus];
+    const heard: BusMessage[] = [];
+    await other.listen('t:moving', (message) => heard.push(message)).listening;
+    const slot = Number((await talk(cluster.masters[0]!.port, 'CLUSTER KEYSLOT t:moving')).slice(1));
+    for (const master of [...cluster.masters, ...cluster.masters]) {
+      await moveSlot(cluster, slot, master);
+      await heardAgain(one, 't:moving', heard);
+    }
+    const listeners = cluster.masters.map(({ port }) => talk(port, 'PUBSUB SHARDNUMSUB t:moving'));
+    expect((await Promise.all(listeners)).filter((answer) => answer.includes(':1'))).toHaveLength(1);
+  });
 });

@@ -120,6 +120,15 @@ export async function startRedisCluster(): Promise<OwnRedisCluster> {
   };
 }
 
+/** Gives a slot, which holds no keys, to another master. */
+export async function moveSlot({ masters }: OwnRedisCluster, slot: number, to: OwnRedis): Promise<void> {
+  const id = (await talk(to.port, 'CLUSTER MYID')).split('\r\n')[1]!;
+  for (const { port } of [to, ...masters.filter((master) => master !== to)]) {
+    const answer = await talk(port, `CLUSTER SETSLOT ${slot} NODE ${id}`);
+    if (answer !== '+OK\r\n') throw new Error(answer);
+  }
+}
+
 /** A sentinel that watches one server by the name `mymaster`. */
 export async function startSentinel(master: OwnRedis): Promise<ProvidedRedis> {
   const folder = await mkdtemp(join(tmpdir(), 'realtime-sentinel-'));
