@@ -32,7 +32,10 @@ export class Registry {
   #open = new Map<string, ConnectionRow>();
   /** What is not written yet; null for what was closed. */
   #changes = new Map<string, ConnectionRow | null>();
+  /** Those of batches whose end is not known: they may have been written. */
+  #tried = new Set<string>();
   #beat: NodeJS.Timeout | undefined;
+  #refreshing: Promise<void> | undefined;
   #writing: Promise<void> | undefined;
 
   constructor({ node, database, load, failed }: RegistryOptions) {
@@ -44,7 +47,13 @@ export class Registry {
 
   async start(): Promise<void> {
     await this.#refresh();
-    this.#beat = setInterval(() => void this.#refresh().catch(this.#failed), beatMs);
+    this.#beat = setInterval(() => {
+      this.#refreshing ??= this.#refresh()
+        .catch(this.#failed)
+        .finally(() => {
+          this.#refreshing = undefined;
+        });
+    }, beatMs);
   }
 
   opened(connection: ConnectionRow): void {
@@ -55,7 +64,7 @@ export class Registry {
   closed(id: string): void {
     if (!this.#open.delete(id)) return;
     // Nobody has to know of one that was never written; while the database is away they would pile up.
-    if (this.#changes.get(id)) this.#changes.delete(id);
+    if (this.#changes.get(id) && !this.#tried.has(id)) this.#changes.delete(id);
     else this.#changed(id, null);
   }
 
@@ -83,6 +92,7 @@ export class Registry {
 
   async close(): Promise<void> {
     clearInterval(this.#beat);
+    await this.#refreshing;
     for (const id of this.#open.keys()) this.closed(id);
     await this.flush();
     await this.#database.query('delete from realtime_nodes where id = $1', [this.node]).catch(this.#failed);
@@ -114,14 +124,12 @@ export class Registry {
     const opened = [...changes.values()].filter((row) => row !== null);
     const closed = [...changes].filter(([, row]) => row === null).map(([id]) => id);
     try {
-      await this.#database.query(insertConnections, [JSON.stringify(opened), this.node]);
-      await this.#database.query(
-        'update realtime_connections set is_active = false where id = any($1::uuid[])',
-        [closed],
-      );
+      await this.#database.query(writeConnections, [JSON.stringify(opened), this.node, closed]);
+      this.#tried.clear();
       return true;
     } catch (error) {
       this.#failed(error);
+      for (const { id } of opened) this.#tried.add(id);
       // What has changed since is newer. The next heartbeat tries again.
       this.#changes = new Map([...changes, ...this.#changes]);
       return false;
@@ -147,7 +155,8 @@ export class Registry {
   }
 }
 
-const insertConnections = `
+const writeConnections = `
+with closed as (update realtime_connections set is_active = false where id = any($3::uuid[]))
 insert into realtime_connections (id, user_id, connection_type, ip_address, user_agent, node)
 select id, "userId", transport, "ipAddress", "userAgent", $2
   from json_to_recordset($1::text::json) as
