@@ -32,8 +32,10 @@ export function createLedger({ database, partitions, epochs, node }: LedgerOptio
         [node, database.kind === 'embedded'],
       );
       // It may have become another database since, and then nothing may be placed as if it had not.
-      if (row) await epochs.settle();
-      return row ?? null;
+      if (!row) return null;
+      await epochs.settle();
+      low.reset();
+      return row;
     },
 
     async move(fence: number, head: number, limit: number): Promise<Batch | null> {
@@ -191,6 +193,12 @@ class LowBound {
   id = 0;
   #candidate: { id: number; xmax: bigint } | undefined;
   #lookedThroughAt = 0;
+
+  /** Another database, a promoted standby, may give out ids anew. */
+  reset(): void {
+    this.id = 0;
+    this.#candidate = undefined;
+  }
 
   next(): number {
     const now = performance.now();

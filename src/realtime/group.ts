@@ -99,10 +99,10 @@ export class Group implements Watcher {
   }
 
   whispered(whisper: Whisper): void {
-    const [{ source } = {}] = [...this.#live, ...this.#behind];
+    const { source } = first(this.#live) ?? first(this.#behind) ?? {};
     if (!source?.hears?.(whisper) || this.#whispered.has(whisper.id)) return;
     this.#whispered.add(whisper.id);
-    if (this.#whispered.size > remembered) this.#whispered.delete(this.#whispered.values().next().value!);
+    if (this.#whispered.size > remembered) this.#whispered.delete(first(this.#whispered)!);
     this.#whispers.put(`${whisper.topic} ${whisper.type}`, whisper);
   }
 
@@ -147,7 +147,7 @@ export class Group implements Watcher {
 
   /** False when the live ones have to find their way anew. */
   async #send(event: JournalEvent): Promise<boolean> {
-    const { wants, turns } = this.#live.values().next().value?.source ?? {};
+    const { wants, turns } = first(this.#live)?.source ?? {};
     if (!wants) return false;
     const rendering = wants(event) ? this.render(event) : null;
     const rendered = rendering instanceof Promise ? await rendering : rendering;
@@ -175,6 +175,8 @@ export class Group implements Watcher {
     if (this.#rendered.size > kept) this.#rendered.delete(this.#rendered.keys().next().value!);
   }
 }
+
+const first = <Value>(values: Iterable<Value>): Value | undefined => values[Symbol.iterator]().next().value;
 
 interface GroupOptions {
   readonly hub: Hub;

@@ -52,6 +52,7 @@ export class Hub {
   #known = 0;
   #following: Promise<void> | undefined;
   #now: Promise<Now> | undefined;
+  #isClosed = false;
   readonly #reads: SharedReads;
 
   constructor({ bus, journal, failed, timing = usualTiming }: HubOptions) {
@@ -82,6 +83,7 @@ export class Hub {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     clearInterval(this.#timer);
     this.#control?.stop();
     await this.#following;
@@ -183,7 +185,7 @@ export class Hub {
 
   /** Listens first and reads the head after, so that nothing can fall between the two. */
   async #open(name: string, topic: Topic): Promise<void> {
-    await Promise.race([topic.bus.listening, after(this.#timing.listenMs)]);
+    await Promise.race([topic.bus.listening, wait(this.#timing.listenMs)]);
     while (this.#topics.get(name) === topic) {
       try {
         topic.feed.open((await this.now()).head);
@@ -192,7 +194,7 @@ export class Hub {
       } catch (error) {
         // Without the feed its subscribers still follow the journal.
         this.#failed(error);
-        await after(this.#timing.pollMs);
+        await wait(this.#timing.pollMs);
       }
     }
   }
@@ -250,6 +252,7 @@ export class Hub {
 
   /** Reads what the stretch behind the watermark held, as if the bus had brought it. */
   #follow(): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
     this.#following ??= this.#readOn()
       .catch(this.#failed)
       .finally(() => {
@@ -286,4 +289,4 @@ interface Topic {
   readonly bus: Listening;
 }
 
-const after = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
+const wait = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));

@@ -103,8 +103,7 @@ export class Relay {
     this.#hints?.stop();
     this.#hints = this.#bus.listen(addressOf(this.#ledger.epoch, hintTopic), (message) => {
       const { released } = message as Hint;
-      if (released) this.#poke?.();
-      else if (this.#lease) this.#wake();
+      if (released || this.#lease) this.#wake();
     });
   }
 
@@ -134,7 +133,7 @@ export class Relay {
     while (!this.#stopped) {
       try {
         if (this.#lease === null) await this.#takeOver();
-        if (this.#lease === null) await this.#rest(standbyMs, false);
+        if (this.#lease === null) await this.#rest(standbyMs, true);
         else if (await this.#hasWork()) await this.#step(this.#lease);
         else await this.#rest(this.#pollMs, true);
       } catch (error) {
@@ -151,6 +150,7 @@ export class Relay {
   }
 
   async #takeOver(): Promise<void> {
+    this.#poked = false;
     const lease = await this.#ledger.take();
     if (lease === null) return;
     for (let from = lease.published; from < lease.head; ) {

@@ -8,6 +8,8 @@ import type { Connections } from './connections.ts';
 
 /** So many events are remembered as met: what is read late may be told twice. */
 const remembered = 1_000;
+/** While the database is away, who is blocked is asked again this often. */
+const retryMs = 250;
 
 /**
  * What every node is told: whose connections end, and who is blocked. Nothing above the watermark is delivered,
@@ -24,6 +26,7 @@ export class Revocations implements Watcher {
   readonly #failed: (error: unknown) => void;
   #following: Promise<void> | undefined;
   #opened: () => void = () => {};
+  #isClosed = false;
 
   constructor({ hub, connections, readBlocked, failed }: RevocationsOptions) {
     this.#hub = hub;
@@ -43,6 +46,7 @@ export class Revocations implements Watcher {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#hub.detach([nodes], this);
   }
 
@@ -72,8 +76,6 @@ export class Revocations implements Watcher {
     }
   }
 
-  whispered(): void {}
-
   /** What was said last may be no more. */
   renewed(): void {
     this.#met.clear();
@@ -81,9 +83,23 @@ export class Revocations implements Watcher {
       this.#blocked.set(userId, { position: 0, isBlocked });
     this.#opened = () => {
       this.#opened = () => {};
-      this.#read().catch(this.#failed);
+      void this.#readAgain();
     };
   }
+
+  /** What cannot be read now is read later: until then what was last known holds. */
+  async #readAgain(): Promise<void> {
+    while (!this.#isClosed) {
+      try {
+        return await this.#read();
+      } catch (error) {
+        this.#failed(error);
+        await new Promise((resolve) => setTimeout(resolve, retryMs));
+      }
+    }
+  }
+
+  whispered(): void {}
 
   /** The topic is followed from here on. */
   advanced(): void {
