@@ -53,7 +53,12 @@ export function createEventStreams({
     }
     if (operation !== 'subscription') return answer(response, await operations.execute(prepared, caller));
 
+    // From here on it is known as open: whatever ends its viewer's connections ends it, too.
+    if (isBlocked(viewer.id)) return answer(response, { errors: [present(unauthenticated())] });
     const stream = new EventStream(id, response, viewer, { present, positions, limits, written });
+    if (response.destroyed) return;
+    connections.add(stream);
+    response.once('close', () => connections.remove(stream));
     const opened = await open(prepared, viewer, stream);
     if ('refused' in opened) {
       // A client comes back from a status, and not from a completion.
@@ -61,16 +66,8 @@ export function createEventStreams({
       if (isAway && !response.headersSent) return stream.refuse();
       return stream.finish(opened.refused);
     }
-    // It was not known as an open connection while it was being opened.
-    if (isBlocked(viewer.id)) {
-      opened.subscriber.close();
-      return stream.finish({ errors: [present(unauthenticated())] });
-    }
     stream.follow(opened.subscriber);
-    if (response.destroyed) return;
-    connections.add(stream);
-    connections.identified(stream);
-    response.once('close', () => connections.remove(stream));
+    if (!response.destroyed) connections.identified(stream);
   };
 }
 
@@ -173,7 +170,6 @@ class EventStream implements Sink, Connection {
 
   /** Says a last thing and ends the stream for good. */
   finish(result: ExecutionResult): void {
-    if (!this.#isOver && !this.#response.headersSent) writeStreamHead(this.#response);
     if (!this.#isOver) this.#finish(this.#held + next(JSON.stringify(toJson(result))) + complete);
     this.#close();
   }
@@ -194,6 +190,7 @@ class EventStream implements Sink, Connection {
   }
 
   #finish(text: string): void {
+    if (!this.#response.headersSent) writeStreamHead(this.#response);
     this.#response.end(text);
     this.#close();
     const overdue = setTimeout(() => this.#response.destroy(), farewellMs);

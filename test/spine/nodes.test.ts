@@ -1,3 +1,4 @@
+import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { freshDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
@@ -41,6 +42,40 @@ const withinMs = async (work: Promise<unknown>) => {
   await work;
   return performance.now() - startedAt;
 };
+
+describe('a stream that is still being opened', () => {
+  test('is ended by what ends its viewer', async () => {
+    const database = await freshDatabase();
+    const server = await testServer('postgres', { LOG_LEVEL: 'silent' }, database.url);
+    const sql = postgres(database.url, { max: 1, onnotice: () => {} });
+    onTestFinished(async () => {
+      await sql.end();
+      await server.close();
+      await database.drop();
+    });
+    await server.ask('ada', create);
+    await sql`begin`;
+    await sql`lock table channels in access exclusive mode`;
+    const opening = server.events('ada', { query: follow });
+    await eventually(async () =>
+      expect((await server.ask('root', stats, {}, ['admin'])).stats.connections).toBe(1),
+    );
+    await server.ask('root', disconnect, { userId: 'ada', reason: 'maintenance' }, ['admin']);
+    const events = await opening;
+    expect(await events.stream.frame()).toMatchObject({
+      type: 'next',
+      payload: { errors: [{ message: 'maintenance', extensions: { code: 'FORBIDDEN' } }] },
+    });
+    expect(await events.ended).toBe('complete');
+    await sql`commit`;
+    await eventually(async () =>
+      expect((await server.ask('root', stats, {}, ['admin'])).stats).toMatchObject({
+        connections: 0,
+        subscriptions: 0,
+      }),
+    );
+  });
+});
 
 describe('two nodes with Redis', () => {
   test('tell each other of what was committed within a blink, whoever leads', async () => {
