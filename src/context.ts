@@ -48,16 +48,40 @@ export function createContext(
   viewer: Viewer | null,
   { position = null, resume = [], connectionId = null }: Circumstances = {},
 ): Context {
-  return { ...domain, viewer, load: new FreshLoaders(domain, viewer), position, resume, connectionId };
+  const load = new FreshLoaders(domain, () => viewer);
+  return { ...domain, viewer, load, position, resume, connectionId };
+}
+
+/**
+ * The context of what is executed once for many. Whatever asks for the viewer throws, and `touched` is told:
+ * what it would have answered is not the same for everyone.
+ */
+export function createCommonContext(domain: Domain, touched: () => void): Context {
+  const demandNobody = (): never => {
+    touched();
+    throw new Error('What is executed once for many depends on its viewer.');
+  };
+  return {
+    ...domain,
+    get viewer() {
+      return demandNobody();
+    },
+    get connectionId() {
+      return demandNobody();
+    },
+    load: new FreshLoaders(domain, demandNobody),
+    position: null,
+    resume: [],
+  };
 }
 
 /** Each is made when it is first asked for: most executions need one or none. */
 class FreshLoaders implements Loaders {
   readonly #domain: Domain;
-  readonly #viewer: Viewer | null;
+  readonly #viewer: () => Viewer | null;
   #made: { -readonly [Name in keyof Loaders]?: Loaders[Name] } = {};
 
-  constructor(domain: Domain, viewer: Viewer | null) {
+  constructor(domain: Domain, viewer: () => Viewer | null) {
     this.#domain = domain;
     this.#viewer = viewer;
   }
@@ -86,8 +110,9 @@ class FreshLoaders implements Loaders {
   }
 
   get viewerRole(): Loaders['viewerRole'] {
-    const viewer = this.#viewer;
-    this.#made.viewerRole ??= loader(
+    if (this.#made.viewerRole) return this.#made.viewerRole;
+    const viewer = this.#viewer();
+    this.#made.viewerRole = loader(
       async (ids) => (viewer ? this.#domain.channels.rolesOf(viewer, ids) : new Map<string, ChannelRole>()),
       null,
     );

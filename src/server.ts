@@ -159,7 +159,8 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
     graphiql,
   });
   const operations = createOperations({ yoga, present });
-  const groups = new Groups({ schema, domain, hub, meter, positions, present });
+  const isLenient = config.isProduction;
+  const groups = new Groups({ schema, domain, hub, meter, positions, present, log, isLenient });
   const open = createOpenSubscription({ operations, groups, present });
   const wire = { operations, open, present, connections, positions, limits, written: metrics.written };
   const sockets = createWebSockets({ ...wire, authenticate, hub, log });

@@ -160,6 +160,7 @@ export function createMessages({ database, positions, committed }: MessagesOptio
           granted = await grants.toRead(me, name);
           return [toChannel(granted.channel).topic];
         },
+        isCommon: true,
         wants: ({ kind }) => kind === 'message',
         revokes: (event) => granted !== undefined && endsReading(event, me, granted),
       });

@@ -2,18 +2,20 @@ import type { JournalEvent, Whisper } from './event.ts';
 import type { Hub, Watcher } from './hub.ts';
 import { Latest } from './latest.ts';
 import type { Meter } from './meter.ts';
+import type { Rendered, Renderings } from './renderings.ts';
 import type { Subscriber } from './subscriber.ts';
+import { nextTurn, turnMs } from './turns.ts';
 
-/** One event as one group is shown it. */
-export interface Rendered {
-  /** The execution result as JSON. */
-  readonly payload: string;
-  /** The event's position as clients are given it; null for what is told in passing. */
-  readonly position: string | null;
+/** One event and what is sent of it; null where it is not wanted. */
+export interface Showing {
+  readonly event: JournalEvent;
+  readonly rendered: Rendered | null;
 }
 
-/** How many renderings are kept while somebody is behind: about a page of the journal. */
-const kept = 256;
+/** So many events are sent to one after the other before the next one's turn, so that they leave together. */
+const mostAtOnce = 64;
+/** The clock is looked at after so many subscribers. */
+const stride = 32;
 /** So many whispers are remembered as heard. */
 const remembered = 32;
 /** Whispers of one type in one topic are at least so far apart. */
@@ -26,28 +28,31 @@ const whisperMs = 100;
 export class Group implements Watcher {
   readonly hub: Hub;
   readonly meter: Meter;
+  readonly renderings: Renderings;
   /** The live ones have been sent everything at or below. */
   position = 0;
   #topics: readonly string[] = [];
   #live = new Set<Subscriber>();
   #behind = new Set<Subscriber>();
   #telling = false;
-  #rendered = new Map<JournalEvent, Rendered | Promise<Rendered>>();
   /** What is told in passing to several of the topics comes several times. */
   #whispered = new Set<string>();
   #whispers = new Latest<Whisper>(whisperMs, (whisper) => void this.#whisper(whisper));
-  #render: (event: JournalEvent | Whisper) => Rendered | Promise<Rendered>;
   #emptied: () => void;
 
-  constructor({ hub, meter, render, emptied }: GroupOptions) {
+  constructor({ hub, meter, renderings, emptied }: GroupOptions) {
     this.hub = hub;
     this.meter = meter;
-    this.#render = render;
+    this.renderings = renderings;
     this.#emptied = emptied;
   }
 
   get size(): number {
     return this.#live.size + this.#behind.size;
+  }
+
+  get subscribers(): Subscriber[] {
+    return [...this.#live, ...this.#behind];
   }
 
   /** Up to where the live ones have all there is. */
@@ -58,11 +63,14 @@ export class Group implements Watcher {
 
   add(subscriber: Subscriber): void {
     this.#behind.add(subscriber);
+    this.renderings.behind(1);
   }
 
   remove(subscriber: Subscriber): void {
-    const wasHere = this.#live.delete(subscriber) || this.#behind.delete(subscriber);
-    if (!wasHere || this.size > 0) return;
+    const wasBehind = this.#behind.delete(subscriber);
+    if (wasBehind) this.renderings.behind(-1);
+    if (!wasBehind && !this.#live.delete(subscriber)) return;
+    if (this.size > 0) return;
     this.#whispers.close();
     this.#emptied();
   }
@@ -81,14 +89,14 @@ export class Group implements Watcher {
       this.position = Math.max(this.position, subscriber.position);
     }
     this.#behind.delete(subscriber);
+    this.renderings.behind(-1);
     this.#live.add(subscriber);
-    if (this.#behind.size === 0) this.#rendered.clear();
     return true;
   }
 
   /** Loss of rights does not wait its turn behind what is still to be sent. */
   arrived(event: JournalEvent): void {
-    if (event.control) for (const subscriber of [...this.#live, ...this.#behind]) subscriber.heed(event);
+    if (event.control) for (const subscriber of this.subscribers) subscriber.heed(event);
     if (event.position > this.hub.watermark) this.hub.awaitWatermark(this);
     else this.advanced();
   }
@@ -107,24 +115,14 @@ export class Group implements Watcher {
   }
 
   renewed(until: number): void {
-    this.#rendered.clear();
-    for (const subscriber of [...this.#live, ...this.#behind]) subscriber.renew(until);
+    this.renderings.clear();
+    for (const subscriber of this.subscribers) subscriber.renew(until);
     this.advanced();
   }
 
-  render(event: JournalEvent): Rendered | Promise<Rendered> {
-    const known = this.#rendered.get(event);
-    if (known) return known;
-    const rendered = this.#render(event);
-    this.meter.executed();
-    if (this.#behind.size > 0 && this.size > 1) this.#keep(event, rendered);
-    return rendered;
-  }
-
   async #whisper(whisper: Whisper): Promise<void> {
-    const rendered = await this.#render(whisper);
-    this.meter.executed();
-    for (const subscriber of [...this.#live, ...this.#behind]) {
+    const rendered = await this.renderings.of(whisper);
+    for (const subscriber of this.subscribers) {
       subscriber.whisper(`${whisper.topic} ${whisper.type}`, rendered);
     }
   }
@@ -132,7 +130,7 @@ export class Group implements Watcher {
   async #tell(): Promise<void> {
     this.#telling = true;
     for (let events = this.#next(); events?.length; events = this.#next()) {
-      for (const event of events) if (!(await this.#send(event))) break;
+      await this.#send(await this.#show(events));
     }
     this.#telling = false;
     for (const subscriber of this.#behind) subscriber.wake();
@@ -145,34 +143,53 @@ export class Group implements Watcher {
     return events;
   }
 
-  /** False when the live ones have to find their way anew. */
-  async #send(event: JournalEvent): Promise<boolean> {
-    const { wants, turns } = first(this.#live)?.source ?? {};
-    if (!wants) return false;
-    const rendering = wants(event) ? this.render(event) : null;
-    const rendered = rendering instanceof Promise ? await rendering : rendering;
-    // From here to the end nothing is awaited: those who are admitted meanwhile stand before this event.
-    this.position = event.position;
-    const turning = turns?.(event) ?? false;
-    let sent = 0;
-    for (const subscriber of this.#live) {
-      if (subscriber.send(event, rendered)) sent += 1;
-      if (turning) this.#dismiss(subscriber, 'turn');
-      else if (subscriber.isFull) this.#dismiss(subscriber, 'slow');
+  /** As many as are sent at once; one that changes the topics is the last. */
+  async #show(events: readonly JournalEvent[]): Promise<Showing[]> {
+    const showings: Showing[] = [];
+    for (const event of events.slice(0, mostAtOnce)) {
+      const { wants, turns } = first(this.#live)?.source ?? {};
+      const rendering = wants?.(event) ? this.renderings.of(event) : null;
+      showings.push({ event, rendered: rendering instanceof Promise ? await rendering : rendering });
+      if (turns?.(event)) break;
     }
-    if (sent > 0) this.meter.delivered(sent, (Date.now() - event.writtenAt) / 1_000);
-    return !turning;
+    return showings;
+  }
+
+  /** Who is admitted meanwhile stands where all of these are still to come, and is reached in the same round. */
+  async #send(showings: readonly Showing[]): Promise<void> {
+    const { event } = showings.at(-1)!;
+    const isTurning = first(this.#live)?.source.turns?.(event) ?? false;
+    const sent = showings.map(() => 0);
+    let until = performance.now() + turnMs;
+    let count = 0;
+    for (const subscriber of this.#live) {
+      for (let index = 0; index < showings.length; index += 1) {
+        if (subscriber.send(showings[index]!)) sent[index]! += 1;
+        if (subscriber.isFull) break;
+      }
+      if (isTurning) this.#dismiss(subscriber, 'turn');
+      else if (subscriber.isFull) this.#dismiss(subscriber, 'slow');
+      count += 1;
+      if (count % stride !== 0 || performance.now() < until) continue;
+      await nextTurn();
+      until = performance.now() + turnMs;
+    }
+    this.position = event.position;
+    this.#count(showings, sent);
+  }
+
+  #count(showings: readonly Showing[], sent: readonly number[]): void {
+    const now = Date.now();
+    for (const [index, { event }] of showings.entries()) {
+      if (sent[index]! > 0) this.meter.delivered(sent[index]!, (now - event.writtenAt) / 1_000);
+    }
   }
 
   #dismiss(subscriber: Subscriber, reason: string): void {
     this.#live.delete(subscriber);
     this.#behind.add(subscriber);
+    this.renderings.behind(1);
     subscriber.catchUp(reason);
-  }
-
-  #keep(event: JournalEvent, rendered: Rendered | Promise<Rendered>): void {
-    this.#rendered.set(event, rendered);
-    if (this.#rendered.size > kept) this.#rendered.delete(this.#rendered.keys().next().value!);
   }
 }
 
@@ -181,8 +198,7 @@ const first = <Value>(values: Iterable<Value>): Value | undefined => values[Symb
 interface GroupOptions {
   readonly hub: Hub;
   readonly meter: Meter;
-  /** Never throws and never rejects: a failure is part of what is shown. */
-  render(event: JournalEvent | Whisper): Rendered | Promise<Rendered>;
+  readonly renderings: Renderings;
   /** The last subscriber has left. */
   emptied(): void;
 }

@@ -4,7 +4,7 @@ export interface Meter {
   executed(): void;
   /** `count` subscribers were sent one payload; `seconds` since it was written. */
   delivered(count: number, seconds: number): void;
-  /** A subscriber went to catching up: `start`, `resume`, `slow`, `behind` or `turn`. */
+  /** A subscriber went to catching up: `start`, `resume`, `slow`, `behind`, `turn` or `moved`. */
   caughtUp(reason: string): void;
   resumed(outcome: 'continued' | 'expired'): void;
   setAside(): void;

@@ -4,6 +4,8 @@ import type { JournalEvent, Whisper } from './event.ts';
 export interface SourceOptions {
   /** Continue behind this position; null: from now on. */
   readonly after: number | null;
+  /** Whoever may follow it is shown the same events: `wants` looks at the event alone, and nothing turns. */
+  readonly isCommon?: boolean;
   /** The topics as they stand for the viewer at a position. Asked at the start and after each turn. */
   topics(position: number): Promise<readonly string[]>;
   /** Is it delivered? Events of a topic that are for other subscriptions are not. */

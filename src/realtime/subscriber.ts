@@ -1,7 +1,9 @@
 import type { JournalEvent } from './event.ts';
-import type { Group, Rendered } from './group.ts';
+import type { Group, Showing } from './group.ts';
 import type { Page } from './journal.ts';
+import type { Rendered } from './renderings.ts';
 import type { SourceOptions } from './source.ts';
+import { nextTurn } from './turns.ts';
 
 /** Where one subscription's payloads go: one operation of one connection. */
 export interface Sink {
@@ -24,7 +26,7 @@ const graceMs = 500;
 const mostHeld = 64;
 
 /**
- *                 ┌─────────────── slow · behind · turn ───────────────┐
+ *                 ┌────────── slow · behind · turn · moved ────────────┐
  *                 ▼                                                    │
  *   start ─► catching up ── stands where the live ones stand ──────► live
  *                 │                                                    │
@@ -40,8 +42,8 @@ export class Subscriber {
   topics: readonly string[] = [];
   /** Where it began. */
   startedAt = 0;
+  readonly sink: Sink;
   #group: Group;
-  #sink: Sink;
   #closed: () => void;
   #state: 'new' | 'catching up' | 'live' | 'closed' = 'new';
   #wake: (() => void) | undefined;
@@ -59,18 +61,18 @@ export class Subscriber {
   constructor({ source, group, sink, closed }: SubscriberOptions) {
     this.source = source;
     this.#group = group;
-    this.#sink = sink;
+    this.sink = sink;
     this.#closed = closed;
     group.add(this);
   }
 
   /** As `position`, and beyond it what is known to have held nothing for it. */
   get reached(): number {
-    return this.#state === 'live' ? this.#group.reached : this.position;
+    return this.#state === 'live' ? Math.max(this.position, this.#group.reached) : this.position;
   }
 
   get isFull(): boolean {
-    return this.#sink.isFull;
+    return this.sink.isFull;
   }
 
   /**
@@ -118,15 +120,30 @@ export class Subscriber {
     if (this.position > until) this.#end('expired');
   }
 
-  /** Sends one event, null when it is not wanted, and stands behind it. True when something was written. */
-  send(event: JournalEvent, rendered: Rendered | null): boolean {
+  /** Stands in another group from here on: what was begun in the old one is left. */
+  move(group: Group): void {
+    const old = this.#group;
+    if (this.#state === 'closed' || group === old) return;
+    const { ownTopic } = this.source;
+    const topics = ownTopic && this.#state !== 'new' ? [...this.topics, ownTopic] : this.topics;
+    group.hub.attach(topics, group);
+    old.hub.detach(topics, old);
+    this.#group = group;
+    group.add(this);
+    old.remove(this);
+    if (this.#state === 'live') this.catchUp('moved');
+    else this.wake();
+  }
+
+  /** Sends one event, unless it is not wanted, and stands behind it. True when something was written. */
+  send({ event, rendered }: Showing): boolean {
     if (this.#state === 'closed') return false;
     this.position = event.position;
     // What was written later is relayed after all of them.
     if (event.writtenAt > this.#pastAt) this.#past = none;
-    if (this.source.revokes?.(event)) this.#end('revoked');
+    if (event.control && this.source.revokes?.(event)) this.#end('revoked');
     else if (rendered && !this.#past.has(event.id)) {
-      this.#sink.write(rendered);
+      this.sink.write(rendered);
       return true;
     }
     return false;
@@ -135,8 +152,8 @@ export class Subscriber {
   /** Writes what was told in passing; while the connection is full only the newest of each key is kept. */
   whisper(key: string, rendered: Rendered): void {
     if (this.#state === 'new' || this.#state === 'closed') return;
-    if (!this.#sink.isFull) return void this.#sink.write(rendered);
-    if (this.#held.size === 0) void this.#sink.drained().then(() => this.#release());
+    if (!this.sink.isFull) return void this.sink.write(rendered);
+    if (this.#held.size === 0) void this.sink.drained().then(() => this.#release());
     this.#held.delete(key);
     this.#held.set(key, rendered);
     if (this.#held.size > mostHeld) this.#held.delete(this.#held.keys().next().value!);
@@ -160,8 +177,8 @@ export class Subscriber {
     let resuming = reason === 'resume';
     while (this.#state === 'catching up') {
       if (this.#hasTurned) await this.#turn();
-      if (this.#sink.isFull) {
-        await this.#sink.drained();
+      if (this.sink.isFull) {
+        await this.sink.drained();
         continue;
       }
       this.#isStirred = false;
@@ -197,17 +214,19 @@ export class Subscriber {
   }
 
   async #sendPage({ events, upTo }: Page): Promise<void> {
+    const group = this.#group;
     for (const event of events) {
-      const rendering = this.source.wants(event) ? this.#group.render(event) : null;
+      const rendering = this.source.wants(event) ? group.renderings.of(event) : null;
       const rendered = rendering instanceof Promise ? await rendering : rendering;
-      if (this.#state !== 'catching up') return;
-      if (this.send(event, rendered)) this.#group.meter.delivered(1, (Date.now() - event.writtenAt) / 1_000);
+      if (this.#state !== 'catching up' || this.#group !== group) return;
+      if (this.send({ event, rendered }))
+        this.#group.meter.delivered(1, (Date.now() - event.writtenAt) / 1_000);
       this.#hasTurned ||= this.source.turns?.(event) ?? false;
-      if (this.#hasTurned || this.#sink.isFull) return;
+      if (this.#hasTurned || this.sink.isFull) return;
     }
     this.position = Math.max(this.position, upTo);
     // Between pages others have their turn.
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
   }
 
   /** The topics have changed at this position. */
@@ -262,7 +281,7 @@ export class Subscriber {
   #end(reason: EndReason): void {
     if (this.#state === 'closed') return;
     this.close();
-    this.#sink.end(reason);
+    this.sink.end(reason);
   }
 }
 

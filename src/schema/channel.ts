@@ -18,6 +18,7 @@ import {
 } from '../resolvers/channel.ts';
 import { messages } from '../resolvers/message.ts';
 import { builder } from './builder.ts';
+import { common } from './common.ts';
 import { Entity } from './entity.ts';
 import { MessageConnection } from './message.ts';
 import { type Edge, edgesOf, infoOf, PageInfo } from './page.ts';
@@ -46,16 +47,16 @@ Channel.implement({
   interfaces: [Entity],
   isTypeOf: (value) => typeof value === 'object' && value !== null && 'kind' in value,
   fields: (t) => ({
-    id: t.exposeID('name', { description: "The channel's name." }),
-    name: t.exposeString('name', { description: '/^[a-z0-9][a-z0-9_.:-]{0,99}$/' }),
-    kind: t.expose('kind', { type: ChannelKind }),
-    title: t.exposeString('title', { nullable: true }),
+    id: t.exposeID('name', { ...common, description: "The channel's name." }),
+    name: t.exposeString('name', { ...common, description: '/^[a-z0-9][a-z0-9_.:-]{0,99}$/' }),
+    kind: t.expose('kind', { ...common, type: ChannelKind }),
+    title: t.exposeString('title', { ...common, nullable: true }),
     members: t.field({
       type: ChannelMemberConnection,
       args: { first: t.arg.int(), after: t.arg.string() },
       resolve: members,
     }),
-    memberCount: t.int({ resolve: memberCount }),
+    memberCount: t.int({ ...common, resolve: memberCount }),
     viewerRole: t.field({
       description: 'Null for someone who is not a member.',
       type: ChannelRole,
@@ -67,7 +68,7 @@ Channel.implement({
       args: { first: t.arg.int(), after: t.arg.string(), last: t.arg.int(), before: t.arg.string() },
       resolve: messages,
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime' }),
+    createdAt: t.expose('createdAt', { ...common, type: 'DateTime' }),
   }),
 });
 

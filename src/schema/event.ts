@@ -2,11 +2,13 @@ import type { EmittedEvent, EventRecipient, NewEmittedEvent } from '../domain/ev
 import type { JournalEvent } from '../realtime/event.ts';
 import { emitEvent, eventReceived, eventSender, toEmitted } from '../resolvers/event.ts';
 import { builder } from './builder.ts';
+import { common } from './common.ts';
 import { User } from './user.ts';
 
 export const Event = builder.objectRef<EmittedEvent>('Event');
 
 Event.implement({
+  ...common,
   fields: (t) => ({
     id: t.exposeID('id', { nullable: true, description: 'Null when ephemeral.' }),
     type: t.exposeString('type'),
@@ -48,6 +50,7 @@ builder.mutationField('emitEvent', (t) =>
 
 builder.subscriptionField('eventReceived', (t) =>
   t.field({
+    ...common,
     description:
       "Events emitted to everyone, to the viewer, to the viewer's channels and to this connection.",
     type: Event,

@@ -13,6 +13,7 @@ import {
 } from '../resolvers/message.ts';
 import { builder } from './builder.ts';
 import { Channel } from './channel.ts';
+import { common } from './common.ts';
 import { Entity } from './entity.ts';
 import { type Edge, edgesOf, infoOf, PageInfo } from './page.ts';
 import { User } from './user.ts';
@@ -22,6 +23,7 @@ const MessageEdge = builder.objectRef<Edge<MessageRow>>('MessageEdge');
 export const MessageConnection = builder.objectRef<Page<MessageRow>>('MessageConnection');
 
 Message.implement({
+  ...common,
   interfaces: [Entity],
   isTypeOf: (value) => typeof value === 'object' && value !== null && 'body' in value,
   fields: (t) => ({
@@ -90,6 +92,7 @@ builder.mutationField('deleteMessage', (t) =>
 
 builder.subscriptionField('channelMessage', (t) =>
   t.field({
+    ...common,
     description: 'Each message of a channel when sent, edited or deleted.',
     type: Message,
     args: { channel: t.arg.string({ required: true }), after: t.arg({ type: 'Position' }) },

@@ -18,6 +18,7 @@ import {
   totalCount,
 } from '../resolvers/notification.ts';
 import { builder } from './builder.ts';
+import { common } from './common.ts';
 import { Entity } from './entity.ts';
 import { type Edge, edgesOf, infoOf, PageInfo } from './page.ts';
 import { User } from './user.ts';
@@ -32,10 +33,12 @@ const NotificationEdge = builder.objectRef<Edge<NotificationRow>>('NotificationE
 const NotificationConnection = builder.objectRef<NotificationPage>('NotificationConnection');
 
 NotificationAction.implement({
+  ...common,
   fields: (t) => ({ label: t.exposeString('label'), url: t.exposeString('url') }),
 });
 
 Notification.implement({
+  ...common,
   description: 'States are independent instants, not one enum: a notification may be read and archived.',
   interfaces: [Entity],
   isTypeOf: (value) => typeof value === 'object' && value !== null && 'isRead' in value,

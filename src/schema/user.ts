@@ -2,11 +2,13 @@ import type { UserRow } from '../domain/user.ts';
 import type { Viewer as ViewerShape } from '../domain/viewer.ts';
 import { blockUser, upsertUser, user, viewer, viewerUser } from '../resolvers/user.ts';
 import { builder } from './builder.ts';
+import { common } from './common.ts';
 import { Entity } from './entity.ts';
 
 export const User = builder.objectRef<UserRow>('User');
 
 User.implement({
+  ...common,
   interfaces: [Entity],
   isTypeOf: (value) => typeof value === 'object' && value !== null && 'avatarUrl' in value,
   fields: (t) => ({

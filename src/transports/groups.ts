@@ -1,30 +1,53 @@
-import { type ExecutionArgs, type ExecutionResult, execute } from 'graphql';
-import { createContext, type Domain } from '../context.ts';
+import { type DocumentNode, type ExecutionArgs, type ExecutionResult, execute } from 'graphql';
+import { createCommonContext, createContext, type Domain } from '../context.ts';
 import type { Viewer } from '../domain/viewer.ts';
+import type { Log } from '../observability/log.ts';
 import type { JournalEvent, Whisper } from '../realtime/event.ts';
-import { Group, type Rendered } from '../realtime/group.ts';
+import { Group } from '../realtime/group.ts';
 import type { Hub } from '../realtime/hub.ts';
 import type { Meter } from '../realtime/meter.ts';
 import type { Positions } from '../realtime/position.ts';
-import type { Source } from '../realtime/source.ts';
+import { type Rendered, Renderings } from '../realtime/renderings.ts';
+import type { Source, SourceOptions } from '../realtime/source.ts';
 import { type Sink, Subscriber } from '../realtime/subscriber.ts';
+import { isCommon } from '../schema/common.ts';
 import { type Prepared, type Present, toJson } from './operation.ts';
 
 /** While the database is away an event's payload is tried again this often. */
 const retryMs = 250;
 
-/** The groups of this node: who follows the same document with the same variables for the same viewer is in one. */
+/** A sink that knows whose it is. */
+export interface ViewerSink extends Sink {
+  readonly viewer: Viewer | null;
+}
+
+/** Those that are shown the same, and how it is made. */
+interface Audience {
+  readonly operation: Operation;
+  /** Null: what is shown is common to all viewers. */
+  readonly viewer: Viewer | null;
+  readonly renderings: Renderings;
+  readonly groups: Map<string, Group>;
+}
+
+type Operation = Pick<Prepared, 'document' | 'operation' | 'variables' | 'shape'>;
+
+/**
+ * The groups of this node. Who asks for the same in the same words is shown what was executed once, where the
+ * schema declares that it is common to all viewers; and who may moreover see the same events is in one group.
+ */
 export class Groups {
   readonly #options: GroupsOptions;
-  #groups = new Map<string, Group>();
+  #audiences = new Map<string, Audience>();
   #fields = new Map<string, number>();
+  #isCommon = new WeakMap<DocumentNode, boolean>();
 
   constructor(options: GroupsOptions) {
     this.#options = options;
   }
 
   get size(): number {
-    return this.#groups.size;
+    return [...this.#audiences.values()].reduce((sum, { groups }) => sum + groups.size, 0);
   }
 
   get subscriptions(): number {
@@ -36,21 +59,73 @@ export class Groups {
     return Object.fromEntries(this.#fields);
   }
 
-  /** A subscriber that has yet to be started. `closed` is to be called once it is no more. */
-  join(prepared: Prepared, viewer: Viewer, source: Source, sink: Sink): Subscriber {
-    const key = JSON.stringify([viewer.id, viewer.roles, prepared.shape, source.options.ownTopic]);
-    const group = this.#groups.get(key) ?? this.#create(key, prepared, viewer);
-    const { field } = prepared;
+  /** A subscriber that has yet to be started. */
+  join(
+    { document, operation, variables, shape, field }: Prepared,
+    source: Source,
+    sink: ViewerSink,
+  ): Subscriber {
+    const group = this.#groupOf({ document, operation, variables, shape }, source.options, sink.viewer!);
     this.#fields.set(field, (this.#fields.get(field) ?? 0) + 1);
     return new Subscriber({ source: source.options, group, sink, closed: () => this.#forget(field) });
   }
 
-  #create(key: string, prepared: Prepared, viewer: Viewer): Group {
+  #groupOf(operation: Operation, source: SourceOptions, viewer: Viewer): Group {
+    const audience = this.#audienceOf(operation, viewer);
+    const { groups, renderings } = audience;
+    const key =
+      audience.viewer === null && source.isCommon ? '' : JSON.stringify([viewer.id, source.ownTopic]);
+    const known = groups.get(key);
+    if (known) return known;
     const { hub, meter } = this.#options;
-    const render = (event: JournalEvent | Whisper) => this.#render(event, prepared, viewer);
-    const group = new Group({ hub, meter, render, emptied: () => this.#groups.delete(key) });
-    this.#groups.set(key, group);
+    const emptied = () => {
+      groups.delete(key);
+      if (groups.size === 0) this.#drop(audience);
+    };
+    const group = new Group({ hub, meter, renderings, emptied });
+    groups.set(key, group);
     return group;
+  }
+
+  #audienceOf(operation: Operation, everyone: Viewer): Audience {
+    const viewer = this.#mayBeCommon(operation.document) ? null : everyone;
+    const key = keyOf(operation, viewer);
+    const known = this.#audiences.get(key);
+    if (known) return known;
+    const render = (event: JournalEvent | Whisper) => this.#render(event, audience);
+    const renderings = new Renderings({ render, meter: this.#options.meter });
+    const audience: Audience = { operation, viewer, renderings, groups: new Map() };
+    this.#audiences.set(key, audience);
+    return audience;
+  }
+
+  #drop(audience: Audience): void {
+    const key = keyOf(audience.operation, audience.viewer);
+    if (this.#audiences.get(key) === audience) this.#audiences.delete(key);
+  }
+
+  #mayBeCommon(document: DocumentNode): boolean {
+    const known = this.#isCommon.get(document);
+    if (known !== undefined) return known;
+    const answer = isCommon(this.#options.schema, document);
+    this.#isCommon.set(document, answer);
+    return answer;
+  }
+
+  /** What was declared common is not: from now on it is executed for each viewer. */
+  #part({ operation, groups }: Audience): void {
+    if (!this.#mayBeCommon(operation.document)) return;
+    this.#isCommon.set(operation.document, false);
+    this.#options.log.error(
+      { operation: operation.shape },
+      'what is declared common depends on its viewer: it is executed for each from now on',
+    );
+    for (const group of [...groups.values()]) {
+      for (const subscriber of group.subscribers) {
+        const { viewer } = subscriber.sink as ViewerSink;
+        subscriber.move(this.#groupOf(operation, subscriber.source, viewer!));
+      }
+    }
   }
 
   #forget(field: string): void {
@@ -59,18 +134,27 @@ export class Groups {
     else this.#fields.delete(field);
   }
 
-  #render(event: JournalEvent | Whisper, prepared: Prepared, viewer: Viewer): Rendered | Promise<Rendered> {
-    const { domain, present, schema } = this.#options;
+  #render(event: JournalEvent | Whisper, audience: Audience): Rendered | Promise<Rendered> {
+    const { domain, present, schema, isLenient } = this.#options;
+    const { document, operation, variables } = audience.operation;
+    let isTouched = false;
+    const touch = () => {
+      isTouched = true;
+    };
     const run = () =>
       execute({
         schema,
-        document: prepared.document,
-        operationName: prepared.operation.name?.value,
-        variableValues: prepared.variables,
+        document,
+        operationName: operation.name?.value,
+        variableValues: variables,
         rootValue: event,
-        contextValue: createContext(domain, viewer),
+        contextValue: audience.viewer
+          ? createContext(domain, audience.viewer)
+          : createCommonContext(domain, touch),
       });
     const show = (result: ExecutionResult): Rendered | Promise<Rendered> => {
+      // Nobody is left here who could be sent what is shown below.
+      if (isTouched && isLenient) this.#part(audience);
       const errors = result.errors?.map(present);
       // An event is not spent on a payload that only says that the database is away.
       if (errors?.some(({ extensions }) => extensions.code === 'UNAVAILABLE'))
@@ -78,12 +162,15 @@ export class Groups {
       const position = 'position' in event ? this.#options.positions.seal(event.position) : null;
       const extensions = position === null ? undefined : { position };
       const shown = errors ? { ...result, errors } : result;
-      return { payload: JSON.stringify({ ...toJson(shown), extensions }), position };
+      return { payload: JSON.stringify({ ...toJson(shown), extensions }), position, bytes: {} };
     };
     const result = run();
     return result instanceof Promise ? result.then(show) : show(result);
   }
 }
+
+const keyOf = ({ shape }: Operation, viewer: Viewer | null) =>
+  viewer ? JSON.stringify([viewer.id, viewer.roles, shape]) : shape;
 
 const wait = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
 
@@ -94,4 +181,7 @@ interface GroupsOptions {
   readonly meter: Meter;
   readonly positions: Positions;
   readonly present: Present;
+  readonly log: Log;
+  /** A wrong declaration in the schema is worked around, and not an error in the payload. */
+  readonly isLenient: boolean;
 }

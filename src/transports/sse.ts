@@ -4,11 +4,12 @@ import type { ExecutionResult } from 'graphql';
 import type { Authenticated } from '../auth/authenticate.ts';
 import { Refusal, unauthenticated, unavailable } from '../errors.ts';
 import { setAlarm } from '../lib/alarm.ts';
-import type { Rendered } from '../realtime/group.ts';
 import type { Positions } from '../realtime/position.ts';
-import type { EndReason, Sink, Subscriber } from '../realtime/subscriber.ts';
+import type { Rendered } from '../realtime/renderings.ts';
+import type { EndReason, Subscriber } from '../realtime/subscriber.ts';
 import type { Closing } from './closing.ts';
 import type { Connection, Connections } from './connections.ts';
+import type { ViewerSink } from './groups.ts';
 import { type Operations, type Parameters, type Present, toJson } from './operation.ts';
 import { endError, type OpenSubscription } from './subscription.ts';
 
@@ -59,7 +60,7 @@ export function createEventStreams({
     if (response.destroyed) return;
     connections.add(stream);
     response.once('close', () => connections.remove(stream));
-    const opened = await open(prepared, viewer, stream);
+    const opened = await open(prepared, stream);
     if ('refused' in opened) {
       // A client comes back from a status, and not from a completion.
       const isAway = opened.refused.errors?.[0]?.extensions.code === 'UNAVAILABLE';
@@ -95,10 +96,10 @@ type StreamParts = Pick<SseParts, 'present' | 'positions' | 'limits' | 'written'
 /** What has been said to the end is given this long to be read. */
 const farewellMs = 5_000;
 
-class EventStream implements Sink, Connection {
+class EventStream implements ViewerSink, Connection {
   readonly transport = 'sse';
   readonly id: string;
-  readonly userId: string;
+  readonly viewer: Authenticated;
   readonly ipAddress: string | null;
   readonly userAgent: string | null;
   readonly #response: ServerResponse;
@@ -112,7 +113,7 @@ class EventStream implements Sink, Connection {
 
   constructor(id: string, response: ServerResponse, viewer: Authenticated, parts: StreamParts) {
     this.id = id;
-    this.userId = viewer.id;
+    this.viewer = viewer;
     this.ipAddress = response.req.socket.remoteAddress ?? null;
     this.userAgent = response.req.headers['user-agent'] ?? null;
     this.#response = response;
@@ -123,6 +124,10 @@ class EventStream implements Sink, Connection {
     response.on('error', () => response.destroy());
     response.once('close', () => this.#close());
     if (response.destroyed) this.#close();
+  }
+
+  get userId(): string {
+    return this.viewer.id;
   }
 
   get isFull(): boolean {

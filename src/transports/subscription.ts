@@ -1,9 +1,8 @@
 import type { ExecutionResult } from 'graphql';
-import type { Viewer } from '../domain/viewer.ts';
 import { forbidden, positionExpired } from '../errors.ts';
 import type { Source } from '../realtime/source.ts';
-import type { EndReason, Sink, Subscriber } from '../realtime/subscriber.ts';
-import type { Groups } from './groups.ts';
+import type { EndReason, Subscriber } from '../realtime/subscriber.ts';
+import type { Groups, ViewerSink } from './groups.ts';
 import type { Operations, Prepared, Present } from './operation.ts';
 
 /** A subscription that has been accepted, or the answer that refuses it. */
@@ -13,15 +12,15 @@ export type OpenSubscription = ReturnType<typeof createOpenSubscription>;
 
 /** Authorises, joins a group and starts: the same for every wire. Resolves once the subscription is accepted. */
 export function createOpenSubscription({ operations, groups, present }: SubscriptionParts) {
-  return async (prepared: Prepared, viewer: Viewer | null, sink: Sink): Promise<Opened> => {
+  return async (prepared: Prepared, sink: ViewerSink): Promise<Opened> => {
     const source = await operations.subscribe(prepared);
     if (!('options' in source)) return { refused: source };
     // Only those who are signed in are given a source.
-    return start(prepared, viewer!, source, sink);
+    return start(prepared, source, sink);
   };
 
-  async function start(prepared: Prepared, viewer: Viewer, source: Source, sink: Sink): Promise<Opened> {
-    const subscriber = groups.join(prepared, viewer, source, sink);
+  async function start(prepared: Prepared, source: Source, sink: ViewerSink): Promise<Opened> {
+    const subscriber = groups.join(prepared, source, sink);
     try {
       if (await subscriber.start()) return { subscriber };
       throw positionExpired();

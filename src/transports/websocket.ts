@@ -6,11 +6,12 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { Authenticate, Authenticated } from '../auth/authenticate.ts';
 import { Refusal, tooLarge } from '../errors.ts';
 import type { Log } from '../observability/log.ts';
-import type { Rendered } from '../realtime/group.ts';
 import type { Hub } from '../realtime/hub.ts';
 import type { Positions } from '../realtime/position.ts';
-import type { EndReason, Sink, Subscriber } from '../realtime/subscriber.ts';
+import type { Rendered } from '../realtime/renderings.ts';
+import type { EndReason, Subscriber } from '../realtime/subscriber.ts';
 import type { Connections } from './connections.ts';
+import type { ViewerSink } from './groups.ts';
 import { type Operations, type Prepared, type Present, toJson } from './operation.ts';
 import { Client, type Leaving } from './socket.ts';
 import { endError, type OpenSubscription } from './subscription.ts';
@@ -65,9 +66,9 @@ export function createWebSockets(parts: WebSocketParts) {
     },
 
     subscribe: async (args) => {
-      const { prepared, client, stream, attached } = args as Arguments;
+      const { prepared, stream, attached } = args as Arguments;
       try {
-        const opened = await open(prepared, client.viewer, stream!);
+        const opened = await open(prepared, stream!);
         if ('refused' in opened) {
           stream!.leave();
           return opened.refused;
@@ -153,7 +154,7 @@ function argsOf(prepared: Prepared) {
  * One subscription of one socket. Payloads are written straight to the socket; as an iterable, which is how
  * graphql-ws knows it, it yields nothing and tells when it is over.
  */
-class ClientStream implements Sink, AsyncGenerator<never, undefined>, Leaving {
+class ClientStream implements ViewerSink, AsyncGenerator<never, undefined>, Leaving {
   #subscriber: Subscriber | undefined;
   readonly #client: Client;
   readonly #id: string;
@@ -168,6 +169,10 @@ class ClientStream implements Sink, AsyncGenerator<never, undefined>, Leaving {
     client.streams.set(id, this);
     this.#id = id;
     this.#head = `{"id":${JSON.stringify(id)},"type":"next","payload":`;
+  }
+
+  get viewer(): Authenticated | null {
+    return this.#client.viewer;
   }
 
   get isFull(): boolean {

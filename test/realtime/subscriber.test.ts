@@ -2,10 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { addressOf, MemoryBus } from '../../src/realtime/bus.ts';
 import type { JournalEvent } from '../../src/realtime/event.ts';
-import { Group, type Rendered } from '../../src/realtime/group.ts';
+import { Group } from '../../src/realtime/group.ts';
 import { Hub, type HubTiming } from '../../src/realtime/hub.ts';
 import type { Journal } from '../../src/realtime/journal.ts';
 import { silent } from '../../src/realtime/meter.ts';
+import { type Rendered, Renderings } from '../../src/realtime/renderings.ts';
 import { type Sink, Subscriber } from '../../src/realtime/subscriber.ts';
 
 const topics = ['a', 'b', 'c'];
@@ -111,6 +112,26 @@ class TestSink implements Sink {
   }
 }
 
+/** One that takes its time. */
+class SlowSink extends TestSink {
+  constructor() {
+    super(Number.POSITIVE_INFINITY);
+  }
+
+  override write(rendered: Rendered): void {
+    const until = performance.now() + 0.05;
+    while (performance.now() < until);
+    super.write(rendered);
+  }
+}
+
+const renderedOf = (position: number): Rendered => ({ payload: '', position: String(position), bytes: {} });
+
+function groupOf({ hub }: World, render: (event: object) => Rendered | Promise<Rendered>): Group {
+  const renderings = new Renderings({ render, meter: silent });
+  return new Group({ hub, meter: silent, renderings, emptied: () => {} });
+}
+
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 const steps = fc.array(
@@ -134,6 +155,14 @@ const steps = fc.array(
       }),
     },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('turn') }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        do: fc.constant('move'),
+        capacity: fc.integer({ min: 1, max: 8 }),
+        back: fc.nat(1),
+      }),
+    },
   ),
   { minLength: 5, maxLength: 120 },
 ) as fc.Arbitrary<{ do: string; topic: string; lost: boolean; capacity: number; back: number }[]>;
@@ -147,16 +176,12 @@ describe('subscribers of one group', () => {
       fc.asyncProperty(steps, fc.boolean(), async (script, isAsync) => {
         const world = new World({ missingMs: 2, silenceMs: 50, pollMs: 10, listenMs: 5 });
         await world.hub.start();
-        const group = new Group({
-          hub: world.hub,
-          meter: silent,
-          emptied: () => {},
-          render: (event) => {
-            const { position } = event as JournalEvent;
-            const rendered = { payload: '', position: String(position) };
-            return isAsync && position % 2 === 0 ? turn().then(() => rendered) : rendered;
-          },
-        });
+        const render = (event: object) => {
+          const { position } = event as JournalEvent;
+          const rendered = renderedOf(position);
+          return isAsync && position % 2 === 0 ? turn().then(() => rendered) : rendered;
+        };
+        const groups = [groupOf(world, render), groupOf(world, render)];
         const joined: { sink: TestSink; subscriber: Subscriber; from: number }[] = [];
         const head = () => world.events.at(-1)?.position ?? 0;
         for (const step of script) {
@@ -164,11 +189,15 @@ describe('subscribers of one group', () => {
           if (step.do === 'control') world.control(step.lost);
           if (step.do === 'drain') for (const { sink } of joined) sink.drain();
           if (step.do === 'turn') await turn();
+          if (step.do === 'move') {
+            for (const { subscriber } of joined.slice(-step.capacity))
+              subscriber.move(groups[step.back % 2]!);
+          }
           if (step.do === 'join') {
             const sink = new TestSink(step.capacity);
             const from = Math.max(0, head() - step.back);
             const source = { after: from, topics: async () => followed, wants: () => true };
-            const subscriber = new Subscriber({ source, group, sink, closed: () => {} });
+            const subscriber = new Subscriber({ source, group: groups[0]!, sink, closed: () => {} });
             void subscriber.start();
             joined.push({ sink, subscriber, from });
           }
@@ -191,7 +220,10 @@ describe('subscribers of one group', () => {
         await turn();
         for (const { sink, from } of joined) expect(sink.heard).toEqual(expected(from));
         for (const { subscriber } of joined) subscriber.close();
-        expect({ subscribers: group.size, topics: world.hub.size }).toEqual({ subscribers: 0, topics: 0 });
+        expect({ subscribers: groups[0]!.size + groups[1]!.size, topics: world.hub.size }).toEqual({
+          subscribers: 0,
+          topics: 0,
+        });
         await world.hub.close();
       }),
       { numRuns: 1_000 },
@@ -201,8 +233,7 @@ describe('subscribers of one group', () => {
   test('of a last event that the bus lost hear it within the silence, without any further event', async () => {
     const world = new World();
     await world.hub.start();
-    const render = (event: object) => ({ payload: '', position: String((event as JournalEvent).position) });
-    const group = new Group({ hub: world.hub, meter: silent, emptied: () => {}, render });
+    const group = groupOf(world, (event) => renderedOf((event as JournalEvent).position));
     const sink = new TestSink(10);
     const source = { after: null, topics: async () => ['a'], wants: () => true };
     const subscriber = new Subscriber({ source, group, sink, closed: () => {} });
@@ -219,15 +250,50 @@ describe('subscribers of one group', () => {
     await world.hub.close();
   });
 
+  test('are told in slices when they are many, and who comes or goes between two misses nothing', async () => {
+    const world = new World();
+    await world.hub.start();
+    const group = groupOf(world, (event) => renderedOf((event as JournalEvent).position));
+    const joined: { sink: SlowSink; subscriber: Subscriber; from: number }[] = [];
+    const join = async (from: number) => {
+      const sink = new SlowSink();
+      const source = { after: from, topics: async () => ['a'], wants: () => true };
+      const subscriber = new Subscriber({ source, group, sink, closed: () => {} });
+      joined.push({ sink, subscriber, from });
+      await subscriber.start();
+    };
+    await Promise.all(Array.from({ length: 200 }, () => join(0)));
+    await turn();
+    for (let round = 1; round <= 5; round += 1) {
+      for (let index = 0; index < 3; index += 1) world.relay('a', false);
+      world.control(false);
+      await turn();
+      // Some have heard of it and some have not: it did not happen in one turn.
+      const heard = new Set(joined.map(({ sink }) => sink.heard.length));
+      expect(heard.size).toBeGreaterThan(1);
+      joined[round]!.subscriber.close();
+      joined[200 - round]!.subscriber.close();
+      await join(world.events.length - round);
+    }
+    const open = joined.filter((_, index) => !((index >= 1 && index <= 5) || (index >= 195 && index < 200)));
+    const expected = (from: number) => Array.from({ length: 15 - from }, (_, index) => from + index + 1);
+    while (open.some(({ sink, from }) => sink.heard.length < 15 - from)) await turn();
+    await turn();
+
+    for (const { sink, from } of open) expect(sink.heard).toEqual(expected(from));
+    for (const { subscriber } of joined) subscriber.close();
+    expect(group.size).toBe(0);
+    await world.hub.close();
+  });
+
   test('share one execution, and are one group again after 100 resumes from 100 positions', async () => {
     const world = new World();
     await world.hub.start();
     let executions = 0;
-    const render = (event: JournalEvent) => {
+    const group = groupOf(world, (event) => {
       executions += 1;
-      return { payload: '', position: String(event.position) };
-    };
-    const group = new Group({ hub: world.hub, meter: silent, emptied: () => {}, render });
+      return renderedOf((event as JournalEvent).position);
+    });
     for (let index = 0; index < 100; index += 1) world.relay('a', false);
     world.control(false);
     const sinks = await Promise.all(
