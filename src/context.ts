@@ -48,8 +48,7 @@ export function createContext(
   viewer: Viewer | null,
   { position = null, resume = [], connectionId = null }: Circumstances = {},
 ): Context {
-  const load = new FreshLoaders(domain, () => viewer);
-  return { ...domain, viewer, load, position, resume, connectionId };
+  return Object.assign(new Base(domain, () => viewer), { viewer, position, resume, connectionId });
 }
 
 /**
@@ -57,22 +56,47 @@ export function createContext(
  * what it would have answered is not the same for everyone.
  */
 export function createCommonContext(domain: Domain, touched: () => void): Context {
-  const demandNobody = (): never => {
-    touched();
+  return new CommonContext(domain, touched);
+}
+
+class Base implements Domain {
+  readonly users: Users;
+  readonly channels: Channels;
+  readonly messages: Messages;
+  readonly notifications: Notifications;
+  readonly events: Events;
+  readonly sessions: Sessions;
+  readonly load: Loaders;
+
+  constructor(domain: Domain, viewer: () => Viewer | null) {
+    this.users = domain.users;
+    this.channels = domain.channels;
+    this.messages = domain.messages;
+    this.notifications = domain.notifications;
+    this.events = domain.events;
+    this.sessions = domain.sessions;
+    this.load = new FreshLoaders(domain, viewer);
+  }
+}
+
+class CommonContext extends Base implements Context {
+  readonly position = null;
+  readonly resume = [];
+  readonly #touched: () => void;
+
+  constructor(domain: Domain, touched: () => void) {
+    super(domain, () => this.viewer);
+    this.#touched = touched;
+  }
+
+  get viewer(): never {
+    this.#touched();
     throw new Error('What is executed once for many depends on its viewer.');
-  };
-  return {
-    ...domain,
-    get viewer() {
-      return demandNobody();
-    },
-    get connectionId() {
-      return demandNobody();
-    },
-    load: new FreshLoaders(domain, demandNobody),
-    position: null,
-    resume: [],
-  };
+  }
+
+  get connectionId(): never {
+    return this.viewer;
+  }
 }
 
 /** Each is made when it is first asked for: most executions need one or none. */

@@ -20,6 +20,8 @@ export interface Cluster extends Load {
 }
 
 const beatMs = 2_000;
+/** Nobody waits for what is written here; it may be a moment old. */
+const gatherMs = 25;
 /** Who has not been seen for this long, by the database's clock, is gone. */
 const goneInterval = "interval '10 s'";
 
@@ -112,8 +114,8 @@ export class Registry {
   }
 
   async #writeOn(): Promise<void> {
-    // Whoever comes in this turn comes along.
-    await new Promise((resolve) => setImmediate(resolve));
+    // Whoever comes a moment later comes along.
+    await new Promise((resolve) => setTimeout(resolve, gatherMs));
     while (this.#changes.size > 0 && (await this.#writeBatch()));
   }
 

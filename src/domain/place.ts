@@ -1,8 +1,8 @@
-import DataLoader from 'dataloader';
 import { and, eq } from 'drizzle-orm';
 import type { Database, Queryable, Transaction } from '../db/database.ts';
 import { channelMembers, channels } from '../db/tables.ts';
 import { notFound } from '../errors.ts';
+import { inBatches } from '../lib/batches.ts';
 import { isUserId } from './input.ts';
 import { type ChannelAction, demandInChannel } from './policy.ts';
 import type { Viewer } from './viewer.ts';
@@ -71,22 +71,19 @@ export interface Grant {
 
 /** Finds what many ask for at once, by one statement: all clients of a node come back together. */
 export function createGrants(database: Database) {
-  const found = new DataLoader<{ viewer: Viewer; name: string }, Grant | null>(
-    async (asked) => {
-      const rows = await database.query<GrantRow>(findGrants, [
-        asked.map(({ name }) => name),
-        asked.map(({ viewer }) => viewer.id),
-      ]);
-      return rows.map(({ at, id, name, kind, memberId, role }) =>
-        id ? { at, channel: { id, name, kind }, member: memberId ? { id: memberId, role } : null } : null,
-      );
-    },
-    { cache: false, maxBatchSize: 1_000 },
-  );
+  const find = inBatches<{ viewer: Viewer; name: string }, Grant | null>(async (asked) => {
+    const rows = await database.query<GrantRow>(findGrants, [
+      asked.map(({ name }) => name),
+      asked.map(({ viewer }) => viewer.id),
+    ]);
+    return rows.map(({ at, id, name, kind, memberId, role }) =>
+      id ? { at, channel: { id, name, kind }, member: memberId ? { id: memberId, role } : null } : null,
+    );
+  });
   return {
     /** @throws NOT_FOUND when there is none that the viewer may read. */
     async toRead(viewer: Viewer, name: string): Promise<Grant> {
-      const grant = isChannelName(name) ? await found.load({ viewer, name }) : null;
+      const grant = isChannelName(name) ? await find({ viewer, name }) : null;
       if (!grant) throw notFound(`The channel "${name}"`);
       const { channel, member } = grant;
       demandInChannel(viewer, 'read', { kind: channel.kind, role: member?.role ?? null }, name);

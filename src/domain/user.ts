@@ -1,9 +1,9 @@
-import DataLoader from 'dataloader';
 import { eq, inArray, isNotNull, sql } from 'drizzle-orm';
 import type { Database, Queryable } from '../db/database.ts';
 import { append } from '../db/outbox.ts';
 import { users } from '../db/tables.ts';
 import { notFound } from '../errors.ts';
+import { inBatches } from '../lib/batches.ts';
 import { demandLength, demandText, demandUserId, isUserId } from './input.ts';
 import { demandAdmin, demandStaff } from './policy.ts';
 import type { RevocationPayload } from './session.ts';
@@ -33,19 +33,16 @@ export type Users = ReturnType<typeof createUsers>;
 
 export function createUsers({ database, committed }: { database: Database; committed: () => void }) {
   // Who comes together is written together, and in one order, so that two nodes do not wait for each other.
-  const provisioning = new DataLoader<Profile, void>(
-    async (profiles) => {
-      const newest = new Map<string, Profile>();
-      for (const profile of profiles) {
-        const known = newest.get(profile.id);
-        if (!known || known.issuedAt <= profile.issuedAt) newest.set(profile.id, profile);
-      }
-      const rows = [...newest.values()].sort((one, other) => (one.id < other.id ? -1 : 1));
-      await database.query(provisionUsers, [JSON.stringify(rows)]);
-      return profiles.map(() => undefined);
-    },
-    { cache: false, maxBatchSize: 1_000 },
-  );
+  const provision = inBatches<Profile, void>(async (profiles) => {
+    const newest = new Map<string, Profile>();
+    for (const profile of profiles) {
+      const known = newest.get(profile.id);
+      if (!known || known.issuedAt <= profile.issuedAt) newest.set(profile.id, profile);
+    }
+    const rows = [...newest.values()].sort((one, other) => (one.id < other.id ? -1 : 1));
+    await database.query(provisionUsers, [JSON.stringify(rows)]);
+    return profiles.map(() => undefined);
+  });
 
   return {
     async find(viewer: Viewer | null, id: string): Promise<UserRow | null> {
@@ -104,7 +101,7 @@ export function createUsers({ database, committed }: { database: Database; commi
     },
 
     /** Makes the row of a token's user, or refreshes it from a token that is newer than what is known of them. */
-    provision: (profile: Profile): Promise<void> => provisioning.load(profile),
+    provision,
   };
 }
 

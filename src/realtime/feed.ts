@@ -1,4 +1,5 @@
 import { erased, type JournalEvent } from './event.ts';
+import type { JournalPage } from './journal.ts';
 
 /**
  * The recent, unbroken end of one topic. `from` is how far back it reaches:
@@ -46,6 +47,19 @@ export class Feed {
     return true;
   }
 
+  /**
+   * What the journal held behind `after`, up to and beyond where the feed begins: it reaches back that far from
+   * now on, or as far as there is room. A thousand who resume find what the first of them had read.
+   */
+  extend(after: number, { events, upTo, floor }: JournalPage): void {
+    if (this.from === Number.POSITIVE_INFINITY || after >= this.from || upTo < this.from) return;
+    const older = events.filter(({ position }) => position <= this.from);
+    const all = [...older.map((event) => this.#asErased(event)), ...this.#events];
+    const surplus = Math.max(0, all.length - this.#capacity);
+    this.from = surplus > 0 ? all[surplus - 1]!.position : Math.max(after, floor);
+    this.#events = all.slice(surplus);
+  }
+
   /** The events behind `position`, oldest first; null when the feed does not reach back that far. */
   after(position: number): JournalEvent[] | null {
     if (position < this.from) return null;
@@ -57,6 +71,12 @@ export class Feed {
   #startAt(index: number): void {
     this.#events.splice(0, index);
     this.from = this.holedAt = this.#events[0]!.prev;
+  }
+
+  /** What was read before its content was taken back. */
+  #asErased(event: JournalEvent): JournalEvent {
+    const by = this.#events.find(({ erases, subject }) => erases && subject === event.subject);
+    return by ? erased(event, by) : event;
   }
 
   #erase(by: JournalEvent): void {

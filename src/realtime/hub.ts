@@ -1,7 +1,8 @@
 import { addressOf, type Bus, type BusMessage, controlTopic, type Listening } from './bus.ts';
 import type { ControlMessage, JournalEvent, Whisper } from './event.ts';
 import { Feed } from './feed.ts';
-import { type Journal, type Now, type Page, SharedReads } from './journal.ts';
+import { type Journal, type JournalPage, type Now, type Page, SharedReads } from './journal.ts';
+import { nextTurn } from './turns.ts';
 
 /** Is told when something happens in the topics that it is attached to. */
 export interface Watcher {
@@ -51,7 +52,9 @@ export class Hub {
   /** The newest position that was told of. */
   #known = 0;
   #following: Promise<void> | undefined;
-  #now: Promise<Now> | undefined;
+  /** The reading of the present that is under way, and the one that has not begun. */
+  #reading: Promise<unknown> = Promise.resolve();
+  #gathering: Promise<Now> | null = null;
   #isClosed = false;
   readonly #reads: SharedReads;
 
@@ -59,7 +62,7 @@ export class Hub {
     this.#timing = timing;
     this.#bus = bus;
     this.#journal = journal;
-    this.#reads = new SharedReads(journal, pageSize);
+    this.#reads = new SharedReads((topics, after) => this.#readBack(topics, after));
     this.#failed = failed;
   }
 
@@ -147,21 +150,29 @@ export class Hub {
     this.#awaiting.add(watcher);
   }
 
-  /** The journal's present. Asked together, it is read once. */
+  /** The journal's present. It is read once at a time: who asks meanwhile shares the next reading. */
   now(): Promise<Now> {
-    this.#now ??= new Promise((resolve, reject) => {
-      setImmediate(() => {
-        this.#now = undefined;
-        this.#journal.now().then(resolve, reject);
-      });
+    if (this.#gathering) return this.#gathering;
+    const now = this.#reading.then(nextTurn).then(() => {
+      this.#gathering = null;
+      return this.#journal.now();
     });
-    return this.#now;
+    this.#reading = now.catch(() => {});
+    this.#gathering = now;
+    return now;
   }
 
   /** A page of the journal up to the watermark; who asks for the same at once shares it. */
   async read(topics: readonly string[], after: number, watcher: Watcher): Promise<Page> {
     const { events, upTo, gap } = await this.#reads.page(topics, after);
     return { events: this.#upToWatermark(events, watcher), upTo: Math.min(upTo, this.watermark), gap };
+  }
+
+  async #readBack(topics: readonly string[], after: number): Promise<JournalPage> {
+    const [{ epoch }, feed] = [this, this.#topics.get(topics[0]!)?.feed];
+    const page = await this.#journal.read(topics, after, pageSize);
+    if (topics.length === 1 && epoch === this.epoch) feed?.extend(after, page);
+    return page;
   }
 
   #upToWatermark(events: readonly JournalEvent[], watcher: Watcher): readonly JournalEvent[] {

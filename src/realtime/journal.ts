@@ -1,4 +1,5 @@
 import type { JournalEvent } from './event.ts';
+import { nextTurn } from './turns.ts';
 
 /** What can be read back. */
 export interface Journal {
@@ -41,13 +42,11 @@ export interface Page extends Run {
  * meanwhile. A thousand who resume from a thousand positions share a few.
  */
 export class SharedReads {
-  readonly #journal: Journal;
-  readonly #pageSize: number;
+  readonly #read: (topics: readonly string[], after: number) => Promise<JournalPage>;
   #lines = new Map<string, Line>();
 
-  constructor(journal: Journal, pageSize: number) {
-    this.#journal = journal;
-    this.#pageSize = pageSize;
+  constructor(read: (topics: readonly string[], after: number) => Promise<JournalPage>) {
+    this.#read = read;
   }
 
   async page(topics: readonly string[], after: number): Promise<Page> {
@@ -80,10 +79,10 @@ export class SharedReads {
   /** Waits for the read before it, and gathers until then. */
   async #run(topics: readonly string[], line: Line): Promise<JournalPage> {
     await line.last;
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
     const { after } = line.gathering!;
     line.gathering = null;
-    return this.#journal.read(topics, after, this.#pageSize);
+    return this.#read(topics, after);
   }
 }
 

@@ -13,8 +13,9 @@ export interface Rendered {
 
 /** So many are kept for those who are told the same in this moment. */
 const fewest = 8;
-/** So many while somebody is behind: about a page of the journal. */
+/** So many while somebody is behind, and a while after: about a page of the journal. */
 const most = 256;
+const whileMs = 5_000;
 
 /** What is executed and serialised once for all who ask for the same. */
 export class Renderings {
@@ -22,6 +23,7 @@ export class Renderings {
   readonly #meter: Meter;
   #kept = new Map<JournalEvent | Whisper, Rendered | Promise<Rendered>>();
   #behind = 0;
+  #trimming: NodeJS.Timeout | undefined;
 
   constructor({ render, meter }: RenderingsOptions) {
     this.#render = render;
@@ -34,22 +36,30 @@ export class Renderings {
     const rendered = this.#render(event);
     this.#meter.executed();
     this.#kept.set(event, rendered);
-    this.#trim();
+    this.#trim(this.#behind > 0 || this.#trimming ? most : fewest);
     return rendered;
   }
 
   /** How many more are behind than before. */
   behind(change: number): void {
     this.#behind += change;
-    this.#trim();
+    if (this.#behind > 0 || this.#kept.size <= fewest) return;
+    // Those who come back at once do not all come in one moment.
+    this.#trimming ??= setTimeout(() => {
+      this.#trimming = undefined;
+      if (this.#behind === 0) this.#trim(fewest);
+    }, whileMs).unref();
   }
 
   clear(): void {
     this.#kept.clear();
   }
 
-  #trim(): void {
-    const capacity = this.#behind > 0 ? most : fewest;
+  close(): void {
+    clearTimeout(this.#trimming);
+  }
+
+  #trim(capacity: number): void {
     for (const event of this.#kept.keys()) {
       if (this.#kept.size <= capacity) return;
       this.#kept.delete(event);

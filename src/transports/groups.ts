@@ -100,6 +100,7 @@ export class Groups {
   }
 
   #drop(audience: Audience): void {
+    audience.renderings.close();
     const key = keyOf(audience.operation, audience.viewer);
     if (this.#audiences.get(key) === audience) this.#audiences.delete(key);
   }
