@@ -7,6 +7,7 @@ import { setAlarm } from '../lib/alarm.ts';
 import type { Log } from '../observability/log.ts';
 import { Closing, shortened } from './closing.ts';
 import type { Connection } from './connections.ts';
+import { corkForThisTurn, frameHead } from './frame.ts';
 import { urlOf } from './url.ts';
 
 /** A ping is sent this often, and who has not answered by the next one is gone. */
@@ -33,7 +34,6 @@ export class Client implements Connection {
   readonly #socket: WebSocket;
   /** What the socket writes to. */
   readonly #wire: Duplex;
-  #isCorked = false;
   readonly #parts: ClientParts;
   readonly #keepAlive: NodeJS.Timeout;
   #isAlive = true;
@@ -61,6 +61,10 @@ export class Client implements Connection {
 
   get isFull(): boolean {
     return this.#socket.bufferedAmount > this.#parts.limits.sendBufferBytes;
+  }
+
+  get #roomAgain(): number {
+    return this.#parts.limits.sendBufferBytes / 2;
   }
 
   signIn(viewer: Authenticated): void {
@@ -99,23 +103,15 @@ export class Client implements Connection {
     });
   }
 
-  /** One frame, without waiting; `isFull` tells when to stop. */
-  write(frame: string): void {
+  /** One frame, without waiting; `isFull` tells when to stop. The rest may be shared with others. */
+  write(start: Buffer, rest: Buffer): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
-    this.#cork();
-    this.#socket.send(frame, this.#written);
+    corkForThisTurn(this.#wire);
+    this.#wire.write(frameHead(start, rest.length));
+    // Whoever waits for room waits for one of those beyond half of it.
+    const mayBeWaitedFor = this.#wire.writableLength + rest.length > this.#roomAgain;
+    this.#wire.write(rest, mayBeWaitedFor ? this.#written : undefined);
     this.#parts.written(this.transport);
-  }
-
-  /** What is written in one turn leaves in one piece: each piece is a system call. */
-  #cork(): void {
-    if (this.#isCorked) return;
-    this.#isCorked = true;
-    this.#wire.cork();
-    process.nextTick(() => {
-      this.#isCorked = false;
-      this.#wire.uncork();
-    });
   }
 
   drained(): Promise<void> {
@@ -166,9 +162,7 @@ export class Client implements Connection {
   }
 
   readonly #written = () => {
-    if (this.#drained.length > 0 && this.#socket.bufferedAmount <= this.#parts.limits.sendBufferBytes / 2) {
-      this.#release();
-    }
+    if (this.#drained.length > 0 && this.#socket.bufferedAmount <= this.#roomAgain) this.#release();
   };
 
   #release(): void {

@@ -9,6 +9,7 @@ import type { Rendered } from '../realtime/renderings.ts';
 import type { EndReason, Subscriber } from '../realtime/subscriber.ts';
 import type { Closing } from './closing.ts';
 import type { Connection, Connections } from './connections.ts';
+import { chunk, corkForThisTurn } from './frame.ts';
 import type { ViewerSink } from './groups.ts';
 import { type Operations, type Parameters, type Present, toJson } from './operation.ts';
 import { endError, type OpenSubscription } from './subscription.ts';
@@ -88,6 +89,8 @@ function answer(response: ServerResponse, result: ExecutionResult): void {
   response.end(next(JSON.stringify(toJson(result))) + complete);
 }
 
+const blockOf = ({ payload, position }: Rendered) =>
+  position === null ? next(payload) : `id: ${position}\n${next(payload)}`;
 const next = (payload: string) => `event: next\ndata: ${payload}\n\n`;
 const complete = 'event: complete\ndata: \n\n';
 
@@ -155,12 +158,18 @@ class EventStream implements ViewerSink, Connection {
     }, positionMs);
   }
 
-  write({ payload, position }: Rendered): void {
+  write(rendered: Rendered): void {
     if (this.#isOver) return;
-    const block = position === null ? next(payload) : `id: ${position}\n${next(payload)}`;
     this.#parts.written(this.transport);
-    if (this.#subscriber) this.#response.write(block, this.#written);
-    else this.#held += block;
+    const { socket } = this.#response;
+    if (!this.#subscriber) this.#held += blockOf(rendered);
+    else if (!socket || !this.#response.chunkedEncoding)
+      this.#response.write(blockOf(rendered), this.#written);
+    else {
+      corkForThisTurn(socket);
+      rendered.bytes.sse ??= chunk(blockOf(rendered));
+      socket.write(rendered.bytes.sse, this.#written);
+    }
   }
 
   drained(): Promise<void> {

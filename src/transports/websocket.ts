@@ -158,7 +158,8 @@ class ClientStream implements ViewerSink, AsyncGenerator<never, undefined>, Leav
   #subscriber: Subscriber | undefined;
   readonly #client: Client;
   readonly #id: string;
-  readonly #head: string;
+  /** How each of its frames begins. */
+  #start: Buffer | undefined;
   #over: IteratorResult<never, undefined> | Error | undefined;
   #tell: (() => void) | undefined;
 
@@ -168,7 +169,6 @@ class ClientStream implements ViewerSink, AsyncGenerator<never, undefined>, Leav
     client.streams.get(id)?.leave();
     client.streams.set(id, this);
     this.#id = id;
-    this.#head = `{"id":${JSON.stringify(id)},"type":"next","payload":`;
   }
 
   get viewer(): Authenticated | null {
@@ -179,8 +179,10 @@ class ClientStream implements ViewerSink, AsyncGenerator<never, undefined>, Leav
     return this.#client.isFull;
   }
 
-  write({ payload }: Rendered): void {
-    this.#client.write(`${this.#head}${payload}}`);
+  write({ payload, bytes }: Rendered): void {
+    this.#start ??= Buffer.from(`{"id":${JSON.stringify(this.#id)},"type":"next","payload":`);
+    bytes.websocket ??= Buffer.from(`${payload}}`);
+    this.#client.write(this.#start, bytes.websocket);
   }
 
   drained(): Promise<void> {
