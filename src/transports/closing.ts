@@ -3,6 +3,7 @@ export const Closing = {
   Forbidden: { code: 4403, reason: 'Forbidden' },
   TokenExpired: { code: 4403, reason: 'token expired' },
   Internal: { code: 4500, reason: 'Internal server error' },
+  Unavailable: { code: 1013, reason: 'Try again later' },
   Draining: { code: 1012, reason: 'Service restart: come back' },
 } as const satisfies Record<string, Closing>;
 

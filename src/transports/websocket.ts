@@ -10,6 +10,7 @@ import type { Hub } from '../realtime/hub.ts';
 import type { Positions } from '../realtime/position.ts';
 import type { Rendered } from '../realtime/renderings.ts';
 import type { EndReason, Subscriber } from '../realtime/subscriber.ts';
+import { Closing } from './closing.ts';
 import type { Connections } from './connections.ts';
 import type { ViewerSink } from './groups.ts';
 import { type Operations, type Prepared, type Present, toJson } from './operation.ts';
@@ -37,7 +38,9 @@ export function createWebSockets(parts: WebSocketParts) {
 
     onConnect: async ({ connectionParams, extra: { client } }) => {
       const viewer = await authenticate(tokenOf(connectionParams) ?? client.urlToken);
-      if (viewer === null) return false;
+      // Whose token cannot be checked at the moment is to come back, which clients do not do from a refusal.
+      if (viewer === 'unavailable') client.end(Closing.Unavailable);
+      if (viewer === null || viewer === 'unavailable') return false;
       client.signIn(viewer);
       connections.identified(client);
       return { connectionId: client.id, position: parts.positions.seal(parts.hub.watermark) };
@@ -86,14 +89,15 @@ export function createWebSockets(parts: WebSocketParts) {
   });
 
   /** Null: not let in. */
-  async function authenticate(token: string | null): Promise<Authenticated | null> {
+  async function authenticate(token: string | null): Promise<Authenticated | 'unavailable' | null> {
     if (token === null) return null;
     try {
       return await parts.authenticate(token);
     } catch (error) {
-      present(error);
-      if (!(error instanceof Refusal)) log.warn({ err: error }, 'a token could not be checked');
-      return null;
+      const { code } = present(error).extensions;
+      if (error instanceof Refusal && code !== 'UNAVAILABLE') return null;
+      log.warn({ err: error }, 'a token could not be checked');
+      return 'unavailable';
     }
   }
 

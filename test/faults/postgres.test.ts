@@ -3,6 +3,7 @@ import { eventually } from '../support/eventually.ts';
 import { findPrograms, type OwnPostgres, startPostgres } from '../support/postgres-server.ts';
 import { type TestServer, testServer } from '../support/server.ts';
 import type { Stream } from '../support/websocket.ts';
+import { SocketClient } from '../support/websocket.ts';
 
 const follow = 'subscription { channelMessage(channel: "general") { body } }';
 const send =
@@ -38,6 +39,11 @@ describe('a PostgreSQL that is stopped hard and comes back, three times', () => 
       });
       const refused = await server.events('ada', { query: follow });
       expect((await refused.response).statusCode).toBe(503);
+      // A refusal would be final: stock clients do not come back from 4403.
+      const unknown = new SocketClient(`${server.url}/graphql`, {
+        token: await server.token(`new ${round}`),
+      });
+      expect(await unknown.closed).toEqual({ code: 1013, reason: 'Try again later' });
       postgres = await startPostgres(programs, postgres);
     }
     isOver = true;

@@ -24,7 +24,7 @@ const answerMs = 5_000;
 /** What a subscription that is not accepted yet may be answered: come back later. */
 const away = 'UNAVAILABLE';
 /** Before it was let in a socket may be lost or sent away, an event stream may be refused. */
-const passingCloses = new Set([1006, 1012]);
+const passingCloses = new Set([1006, 1012, 1013]);
 const passingStatuses = new Set([200, 503]);
 
 /** One client that follows, loses its connection, and resumes behind the last payload that it has. */
