@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { fanout } from './fanout.ts';
 import { latency } from './latency.ts';
 import { nodes } from './nodes.ts';
 import { relay } from './relay.ts';
@@ -9,7 +10,7 @@ import { storm } from './storm.ts';
 /** A row of a result: what was measured, and its figures. */
 export type Row = Record<string, string | number>;
 
-const benchmarks: Record<string, () => Promise<Row[]>> = { latency, nodes, relay, storm };
+const benchmarks: Record<string, () => Promise<Row[]>> = { fanout, latency, nodes, relay, storm };
 
 const name = process.argv[2] ?? '';
 const benchmark = benchmarks[name];
