@@ -24,8 +24,8 @@ interface Cell {
 const wires: readonly Wire[] = ['websocket', 'sse'];
 const cells: readonly Cell[] = wires.flatMap((wire) => [
   { wire, clients: 100, publishes: 300, perSecond: 60 },
-  { wire, clients: 1_000, publishes: 80, perSecond: 10 },
-  { wire, clients: 5_000, publishes: 20, perSecond: 2 },
+  { wire, clients: 1_000, publishes: 120, perSecond: 20 },
+  { wire, clients: 5_000, publishes: 24, perSecond: 4 },
   { wire, clients: 1_000, publishes: 200 },
   { wire, clients: 5_000, publishes: 200 },
 ]);

@@ -55,7 +55,7 @@ export interface RunningServer {
 
 const demoLifetimeMs = 30 * 86_400_000;
 /** Other programs may write to a server's database; an embedded one has one connection for everything. */
-const relaying = { postgres: { pollMs: 25, gapMs: 0 }, embedded: { pollMs: 250, gapMs: 5 } };
+const relaying = { postgres: { pollMs: 50, gapMs: 0 }, embedded: { pollMs: 250, gapMs: 5 } };
 
 /** Opens the database that the configuration names, and brings its tables up to date. */
 export async function openDatabase({ databaseUrl, dataDirectory }: Config): Promise<Database> {
