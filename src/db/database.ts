@@ -1,5 +1,6 @@
 import type { ExtractTablesWithRelations } from 'drizzle-orm';
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
+import type { OutboxRow } from './outbox.ts';
 import type * as tables from './tables.ts';
 
 type Tables = typeof tables;
@@ -20,7 +21,11 @@ export interface Database {
 
 /** Drizzle, within a transaction or outside of one. */
 export type Queryable = PgDatabase<PgQueryResultHKT, Tables, Relations>;
-export type Transaction = Queryable;
+
+export interface Transaction extends Queryable {
+  /** What goes to the outbox with the commit, behind everything else. */
+  readonly waiting: OutboxRow[];
+}
 
 /** The SQLSTATE of whatever a driver or drizzle threw. */
 export function sqlState(error: unknown): string | undefined {

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { PGlite, types } from '@electric-sql/pglite';
+import { sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/pglite';
 import { lockDirectory } from '../lib/directory-lock.ts';
 import type { Database } from './database.ts';
+import { insertWaiting, type OutboxRow } from './outbox.ts';
 import * as tables from './tables.ts';
 
 /** The name that keeps nothing. */
@@ -27,7 +29,14 @@ export async function openEmbedded(directory: string): Promise<Database> {
   return {
     kind: 'embedded',
     orm,
-    transaction: (work) => orm.transaction(work),
+    transaction: (work) =>
+      orm.transaction(async (tx) => {
+        const waiting: OutboxRow[] = [];
+        const result = await work(Object.assign(tx, { waiting }));
+        if (waiting.length > 0)
+          await tx.execute(sql`${sql.raw(before)}${JSON.stringify(waiting)}${sql.raw(behind)}`);
+        return result;
+      }),
     query,
     queryApart: query,
     close: async () => {
@@ -36,5 +45,7 @@ export async function openEmbedded(directory: string): Promise<Database> {
     },
   };
 }
+
+const [before, behind] = insertWaiting.split('$1') as [string, string];
 
 const asText = (text: string) => text;

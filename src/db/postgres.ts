@@ -1,7 +1,8 @@
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import { listenToHeart } from '../lib/heart.ts';
-import { type Database, isAway, type Transaction } from './database.ts';
+import { type Database, isAway, type Queryable, type Transaction } from './database.ts';
+import { insertWaiting, type OutboxRow } from './outbox.ts';
 import * as tables from './tables.ts';
 
 const transactions = 10;
@@ -117,7 +118,7 @@ class Client {
 class Slot {
   isLost = false;
   readonly #sql: postgres.Sql;
-  readonly #orm: Transaction;
+  readonly #orm: Queryable;
 
   constructor(url: string) {
     this.#sql = connect(url, 1, this.#lose);
@@ -125,10 +126,14 @@ class Slot {
   }
 
   async transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
-    await this.#unsafe('begin');
+    // Not waited for: it leaves together with the first statement, and the last one with the commit.
+    const begun = this.#unsafe('begin');
+    begun.catch(() => {});
     try {
-      const result = await work(this.#orm);
-      const { command } = await this.#unsafe('commit');
+      const tx: Transaction = Object.assign(Object.create(this.#orm), { waiting: [] });
+      const result = await work(tx);
+      await begun;
+      const { command } = await this.#commit(tx.waiting);
       if (command !== 'COMMIT') throw new Error('The transaction had failed before its end.');
       return result;
     } catch (error) {
@@ -144,6 +149,13 @@ class Slot {
   abandon(): void {
     this.isLost = true;
     this.#sql.end({ timeout: 0 }).catch(() => {});
+  }
+
+  async #commit(waiting: readonly OutboxRow[]) {
+    const appended =
+      waiting.length > 0 && this.#unsafe(insertWaiting, [JSON.stringify(waiting)], { prepare: true });
+    const [committed] = await Promise.all([this.#unsafe('commit'), appended]);
+    return committed;
   }
 
   async #rollback(): Promise<void> {

@@ -145,7 +145,7 @@ export function createChannels({ database, committed }: { database: Database; co
           await addMember(tx, channel, me.id, 'OWNER'),
           ...(await Promise.all(others.map((id) => addMember(tx, channel, id, 'MEMBER')))),
         ];
-        await append(tx, ...members.flatMap((member) => (member ? [joined(channel, member)] : [])));
+        append(tx, ...members.flatMap((member) => (member ? [joined(channel, member)] : [])));
         return channel;
       });
     },
@@ -155,7 +155,7 @@ export function createChannels({ database, committed }: { database: Database; co
       return change(async (tx) => {
         const { channel } = await lockPlace(tx, me, name, 'join');
         const member = await addMember(tx, channel, me.id, 'MEMBER');
-        if (member) await append(tx, joined(channel, member));
+        if (member) append(tx, joined(channel, member));
         return channel;
       });
     },
@@ -182,7 +182,7 @@ export function createChannels({ database, committed }: { database: Database; co
         if (role === 'OWNER') demandInChannel(me, 'manageOwners', standingOf(place), name);
         await demandUsers(tx, [userId]);
         const member = await addMember(tx, place.channel, userId, role);
-        if (member) await append(tx, joined(place.channel, member));
+        if (member) append(tx, joined(place.channel, member));
         return place.channel;
       });
     },
@@ -219,7 +219,7 @@ export function createChannels({ database, committed }: { database: Database; co
       const me = signedIn(viewer);
       return change(async (tx) => {
         const { channel } = await lockPlace(tx, me, name, 'deleteChannel', 'update');
-        await append(tx, access('channel.deleted', [toChannel(channel)], { channelId: channel.id }));
+        append(tx, access('channel.deleted', [toChannel(channel)], { channelId: channel.id }));
         await tx.delete(channels).where(eq(channels.id, channel.id));
         return channel.name;
       });
@@ -273,7 +273,7 @@ async function endMembership(
 ): Promise<void> {
   if (member.role === 'OWNER') await demandOtherOwner(tx, channel, member);
   await tx.delete(channelMembers).where(eq(channelMembers.id, member.id));
-  await append(
+  append(
     tx,
     access(type, [toChannel(channel)], {
       channelId: channel.id,

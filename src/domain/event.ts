@@ -85,7 +85,7 @@ export function createEvents(options: EventsOptions) {
       const id = await database.transaction(async (tx) => {
         const found = await resolveRecipients(tx, asked);
         const stored = { kind: 'emitted', type, recipients: found, senderId: me.id };
-        const [eventId] = await append(tx, { ...stored, payload: content });
+        const [eventId] = append(tx, { ...stored, payload: content });
         return eventId!;
       });
       committed();

@@ -35,13 +35,8 @@ export function createMessages({ database, positions, committed }: MessagesOptio
   const grants = createGrants(database);
 
   /** A message is shown as of its event, so the event carries the row. */
-  async function announce(
-    tx: Transaction,
-    type: string,
-    channel: ChannelRow,
-    message: MessageRow,
-  ): Promise<void> {
-    await append(tx, {
+  function announce(tx: Transaction, type: string, channel: ChannelRow, message: MessageRow): void {
+    append(tx, {
       kind: 'message',
       type,
       recipients: [toChannel(channel)],
@@ -76,7 +71,7 @@ export function createMessages({ database, positions, committed }: MessagesOptio
           .onConflictDoNothing({ target: [messages.channelId, messages.senderId, messages.clientId] })
           .returning();
         if (!inserted) return findByClientId(tx, channel, me.id, input.clientId!);
-        await announce(tx, 'message.sent', channel, inserted);
+        announce(tx, 'message.sent', channel, inserted);
         return inserted;
       });
       committed();
@@ -93,7 +88,7 @@ export function createMessages({ database, positions, committed }: MessagesOptio
         if (message.deletedAt) throw badInput('The message has been deleted.');
         const change = { body, editedAt: sql`now()`, updatedAt: sql`now()` };
         const [edited] = await tx.update(messages).set(change).where(eq(messages.id, id)).returning();
-        await announce(tx, 'message.edited', place.channel, edited!);
+        announce(tx, 'message.edited', place.channel, edited!);
         return edited!;
       });
       committed();
@@ -114,7 +109,7 @@ export function createMessages({ database, positions, committed }: MessagesOptio
         if (message.deletedAt) return message;
         const change = { body: '', data: null, deletedAt: sql`now()`, updatedAt: sql`now()` };
         const [deleted] = await tx.update(messages).set(change).where(eq(messages.id, id)).returning();
-        await announce(tx, 'message.deleted', place.channel, deleted!);
+        announce(tx, 'message.deleted', place.channel, deleted!);
         return deleted!;
       });
       committed();

@@ -71,10 +71,14 @@ export function createNotifications({ database, positions, committed }: Notifica
         const drafts = inputs.map(draftOf);
         // In an order of their keys, so that two batches never wait for each other.
         const inOrder = drafts.toSorted(byKey);
-        const inserted = await tx.insert(notifications).values(inOrder).onConflictDoNothing().returning();
+        const inserted = await tx
+          .insert(notifications)
+          .select(rowsOf(inOrder))
+          .onConflictDoNothing()
+          .returning();
         const rows = new Map(inserted.map((row) => [row.id, row]));
         const sentNow = drafts.flatMap(({ id }) => rows.get(id) ?? []);
-        await append(tx, ...sentNow.map(created));
+        append(tx, ...sentNow.map(created));
         const isEarlier = ({ id }: Draft) => !rows.has(id);
         const earlier = await findByKeys(tx, drafts.filter(isEarlier));
         return drafts.map((draft) => rows.get(draft.id) ?? earlier.get(keyOf(draft))!);
@@ -208,6 +212,16 @@ function draftOf(input: NewNotification): Draft {
     expiresAt: input.expiresAt ?? null,
     dedupeKey: input.dedupeKey ?? null,
   };
+}
+
+/** As one parameter, however many they are: in the order of the table's columns. */
+function rowsOf(drafts: readonly Draft[]) {
+  return sql`
+    select id, "userId", title, message, type, category, priority, data, url, actions, "actorId", false,
+           null::timestamptz, null::timestamptz, "expiresAt", "dedupeKey", now(), now()
+      from json_to_recordset(${JSON.stringify(drafts)}::text::json) as
+           (id uuid, "userId" text, title text, message text, type text, category text, priority text, data jsonb,
+            url text, actions jsonb, "actorId" text, "expiresAt" timestamptz, "dedupeKey" text)`;
 }
 
 function created(notification: NotificationRow) {

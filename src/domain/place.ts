@@ -34,11 +34,14 @@ export async function lockPlace(
   action: ChannelAction,
   strength: 'key share' | 'update' = 'key share',
 ): Promise<Place> {
-  const [channel] = isChannelName(name)
-    ? await tx.select().from(channels).where(eq(channels.name, name)).for(strength)
-    : [];
+  const isPossible = isChannelName(name);
+  // In this order, and in one go: the second sees what the first had to wait for.
+  const [[channel], [found]] = await Promise.all([
+    isPossible ? tx.select().from(channels).where(eq(channels.name, name)).for(strength) : [],
+    isPossible && isUserId(viewer.id) ? findMemberByName(tx, name, viewer.id) : [],
+  ]);
   if (!channel) throw notFound(`The channel "${name}"`);
-  const place = { channel, member: await findMember(tx, channel, viewer.id) };
+  const place = { channel, member: found?.member ?? null };
   demandInChannel(viewer, action, standingOf(place), name);
   return place;
 }
@@ -108,6 +111,14 @@ select (extract(epoch from now()) * 1000)::float8 as at, c.id::text as id, c.nam
        left join channels c on c.name = asked.name
        left join channel_members m on m.channel_id = c.id and m.user_id = asked.user_id
  order by asked.place`;
+
+function findMemberByName(tx: Transaction, name: string, userId: string) {
+  return tx
+    .select({ member: channelMembers })
+    .from(channelMembers)
+    .innerJoin(channels, eq(channels.id, channelMembers.channelId))
+    .where(and(eq(channels.name, name), eq(channelMembers.userId, userId)));
+}
 
 /** Null for someone who is not a member. */
 export async function findMember(

@@ -62,7 +62,7 @@ export function createSessions({ database, registry, positions, committed }: Ses
           ...(reason ? { reason } : {}),
         };
         const recipients = [toNodes(found.userId)];
-        await append(tx, { kind: 'access', type: 'user.disconnected', recipients, payload, control: true });
+        append(tx, { kind: 'access', type: 'user.disconnected', recipients, payload, control: true });
         return found.connections;
       });
       committed();

@@ -88,7 +88,7 @@ export function createUsers({ database, committed }: { database: Database; commi
         const [after] = await tx.update(users).set({ blockedAt }).where(eq(users.id, id)).returning();
         const payload: RevocationPayload = { userId: id };
         const type = isBlocked ? 'user.blocked' : 'user.unblocked';
-        await append(tx, { kind: 'access', type, recipients: [toNodes(id)], payload, control: true });
+        append(tx, { kind: 'access', type, recipients: [toNodes(id)], payload, control: true });
         return after!;
       });
       committed();
