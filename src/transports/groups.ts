@@ -154,8 +154,11 @@ export class Groups {
           : createCommonContext(domain, touch),
       });
     const show = (result: ExecutionResult): Rendered | Promise<Rendered> => {
-      // Nobody is left here who could be sent what is shown below.
-      if (isTouched && isLenient) this.#part(audience);
+      if (isTouched && isLenient) {
+        this.#part(audience);
+        // Nobody is left here who could be sent it.
+        return { payload: '', position: null, bytes: {} };
+      }
       const errors = result.errors?.map(present);
       // An event is not spent on a payload that only says that the database is away.
       if (errors?.some(({ extensions }) => extensions.code === 'UNAVAILABLE'))
