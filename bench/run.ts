@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { fanout } from './fanout.ts';
+import { idle } from './idle.ts';
 import { latency } from './latency.ts';
 import { nodes } from './nodes.ts';
 import { relay } from './relay.ts';
@@ -10,7 +11,7 @@ import { storm } from './storm.ts';
 /** A row of a result: what was measured, and its figures. */
 export type Row = Record<string, string | number>;
 
-const benchmarks: Record<string, () => Promise<Row[]>> = { fanout, latency, nodes, relay, storm };
+const benchmarks: Record<string, () => Promise<Row[]>> = { fanout, idle, latency, nodes, relay, storm };
 
 const name = process.argv[2] ?? '';
 const benchmark = benchmarks[name];

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import type { Authenticated } from '../auth/authenticate.ts';
 import { setAlarm } from '../lib/alarm.ts';
@@ -8,9 +8,10 @@ import type { Log } from '../observability/log.ts';
 import { Closing, shortened } from './closing.ts';
 import type { Connection } from './connections.ts';
 import { corkForThisTurn, frameHead } from './frame.ts';
+import { Progress } from './progress.ts';
 import { urlOf } from './url.ts';
 
-/** A ping is sent this often, and who has not answered by the next one is gone. */
+/** A ping is sent this often, and who has neither answered by the next one nor read on is gone. */
 const keepAliveMs = 12_000;
 
 /** What ends with its socket. */
@@ -33,7 +34,8 @@ export class Client implements Connection {
   attached: Promise<unknown> = Promise.resolve();
   readonly #socket: WebSocket;
   /** What the socket writes to. */
-  readonly #wire: Duplex;
+  readonly #wire: Socket;
+  readonly #progress = new Progress();
   readonly #parts: ClientParts;
   readonly #keepAlive: NodeJS.Timeout;
   #isAlive = true;
@@ -41,7 +43,7 @@ export class Client implements Connection {
   #answering = new Set<Promise<unknown>>();
   #drained: (() => void)[] = [];
 
-  constructor(socket: WebSocket, request: IncomingMessage, wire: Duplex, parts: ClientParts) {
+  constructor(socket: WebSocket, request: IncomingMessage, wire: Socket, parts: ClientParts) {
     this.#socket = socket;
     this.#wire = wire;
     this.#parts = parts;
@@ -170,7 +172,9 @@ export class Client implements Connection {
   }
 
   #ping(): void {
-    if (this.#isAlive) this.#socket.ping();
+    // A pong may wait behind a lot that is still to be read.
+    const isReading = this.#progress.since(this.#wire) === 'reading';
+    if (this.#isAlive || isReading) this.#socket.ping();
     else this.#socket.terminate();
     this.#isAlive = false;
   }

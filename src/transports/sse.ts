@@ -12,10 +12,13 @@ import type { Connection, Connections } from './connections.ts';
 import { chunk, corkForThisTurn } from './frame.ts';
 import type { ViewerSink } from './groups.ts';
 import { type Operations, type Parameters, type Present, toJson } from './operation.ts';
+import { Progress } from './progress.ts';
 import { endError, type OpenSubscription } from './subscription.ts';
 
 /** A stream that has nothing to say says its position this often, which also keeps proxies from closing it. */
 const positionMs = 15_000;
+/** Who has taken nothing of what waits for them for so many of these times is gone. */
+const mostStalls = 2;
 /** How long clients are asked to wait before they come back from a node that drains, at most. */
 const comeBackMs = 1_000;
 
@@ -113,6 +116,8 @@ class EventStream implements ViewerSink, Connection {
   /** What came before the stream could be opened. */
   #held = '';
   #drained: (() => void)[] = [];
+  readonly #progress = new Progress();
+  #stalls = 0;
 
   constructor(id: string, response: ServerResponse, viewer: Authenticated, parts: StreamParts) {
     this.id = id;
@@ -153,9 +158,14 @@ class EventStream implements ViewerSink, Connection {
     const first = this.#position(subscriber.startedAt) + this.#held;
     this.#held = '';
     this.#response.write(first, this.#written);
-    this.#timer = setInterval(() => {
-      if (!this.isFull && !this.#isOver) this.#response.write(this.#position(subscriber.reached));
-    }, positionMs);
+    this.#timer = setInterval(() => this.#sayPosition(subscriber), positionMs);
+  }
+
+  #sayPosition(subscriber: Subscriber): void {
+    if (this.#isOver) return;
+    this.#stalls = this.#progress.since(this.#response.req.socket) === 'stalled' ? this.#stalls + 1 : 0;
+    if (this.#stalls === mostStalls) this.#response.destroy();
+    else if (!this.isFull) this.#response.write(this.#position(subscriber.reached));
   }
 
   write(rendered: Rendered): void {

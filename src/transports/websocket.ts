@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ExecutionArgs, ExecutionResult, GraphQLError } from 'graphql';
 import { handleProtocols, makeServer } from 'graphql-ws';
@@ -101,7 +102,7 @@ export function createWebSockets(parts: WebSocketParts) {
     }
   }
 
-  sockets.on('connection', (socket: WebSocket, request: IncomingMessage, wire: Duplex) => {
+  sockets.on('connection', (socket: WebSocket, request: IncomingMessage, wire: Socket) => {
     const client = new Client(socket, request, wire, parts);
     const closed = protocol.opened(client, { client });
     connections.add(client);
