@@ -14,6 +14,8 @@ export interface Rival {
   readonly name: 'ours' | 'floor' | 'peer';
   readonly port: number;
   readonly pid: number;
+  /** Where ours keeps what it is told. */
+  readonly databaseUrl?: string;
   publish(channel: string, body: string): Promise<void>;
   stop(): Promise<void>;
 }
@@ -60,7 +62,8 @@ export const rivals: Record<Rival['name'], (channels: readonly string[]) => Prom
       await redis.stop();
       await database.stop();
     };
-    return { name: 'ours', port, pid: node.pid!, publish: publisher(node.url, token), stop };
+    const publish = publisher(node.url, token);
+    return { name: 'ours', port, pid: node.pid!, databaseUrl: database.url, publish, stop };
   },
 
   async floor() {
@@ -119,9 +122,9 @@ export class Load {
   }
 }
 
-/** A message of about 200 bytes that says when it left, and its number. */
-export function bodyOf(index: number): string {
-  return `${(performance.timeOrigin + performance.now()).toFixed(3)} ${index} `.padEnd(120, 'x');
+/** A message that says when it left, and its number; with what is around it, about 200 bytes. */
+export function bodyOf(index: number, length = 120): string {
+  return `${(performance.timeOrigin + performance.now()).toFixed(3)} ${index} `.padEnd(length, 'x');
 }
 
 /** What the operating system has counted so far, in seconds. */

@@ -1,17 +1,30 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { channelsOfFive } from './channels.ts';
 import { fanout } from './fanout.ts';
 import { idle } from './idle.ts';
 import { latency } from './latency.ts';
 import { nodes } from './nodes.ts';
 import { relay } from './relay.ts';
+import { slow } from './slow.ts';
 import { storm } from './storm.ts';
+import { write } from './write.ts';
 
 /** A row of a result: what was measured, and its figures. */
 export type Row = Record<string, string | number>;
 
-const benchmarks: Record<string, () => Promise<Row[]>> = { fanout, idle, latency, nodes, relay, storm };
+const benchmarks: Record<string, () => Promise<Row[]>> = {
+  channels: channelsOfFive,
+  fanout,
+  idle,
+  latency,
+  nodes,
+  relay,
+  slow,
+  storm,
+  write,
+};
 
 const name = process.argv[2] ?? '';
 const benchmark = benchmarks[name];
