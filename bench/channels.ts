@@ -36,7 +36,7 @@ export async function channelsOfFive(): Promise<Row[]> {
     const answers: Promise<void>[] = [];
     for (let sent = 0; sent < publishes; sent += 1) {
       await pause(Math.max(0, startedAt + (sent * 1_000) / perSecond - performance.now()));
-      answers.push(rival.publish(channels[sent % channels.length]!, bodyOf(sent + 1)));
+      answers.push(rival.publish(channels[sent % channels.length]!, bodyOf(isFloor ? 0 : sent + 1)));
     }
     await Promise.all(answers);
     const { latencies } = await heard;
