@@ -30,6 +30,8 @@ const cells: readonly Cell[] = wires.flatMap((wire) => [
   { wire, clients: 5_000, publishes: 200 },
 ]);
 const users = 50;
+/** So many messages until what is compiled is compiled. */
+const warmups = 600;
 /** As many wait for their answer at once in a burst. */
 const abreast = 50;
 const rounds = process.argv.includes('--thorough') ? 5 : 3;
@@ -67,8 +69,8 @@ async function measure(name: Rival['name'], { wire, clients, publishes, perSecon
     const tokens = await Promise.all(Array.from({ length: users }, (_, index) => signToken(`user ${index}`)));
     const queries = [subscriptionTo('general')];
     await load.order({ do: 'connect', wire, port: rival.port, tokens, queries, clients });
-    // What is compiled is compiled, and what was opened has settled.
-    await publishAll(rival, load, 40, undefined);
+    // And until what was opened has settled.
+    await publishAll(rival, load, warmups, undefined);
     await pause(300);
     const [cpu, startedAt] = [cpuOf(rival.pid), performance.now()];
     const { latencies, cpuSeconds } = await publishAll(rival, load, publishes, perSecond);
