@@ -12,11 +12,21 @@ export interface Database {
   /** Drizzle outside any transaction. Not to be kept: it is another one once a connection was lost. */
   readonly orm: Queryable;
   transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result>;
+  /**
+   * One transaction in one round trip: nothing waits for the answer of what came before it. Answers the rows of
+   * the last statement, JSON columns as text. A lock that is not had within `lockMs` fails it with SQLSTATE 55P03.
+   */
+  pipeline<Row>(statements: readonly Statement[], lockMs?: number): Promise<Row[]>;
   /** One autocommitted statement. JSON columns come as text. */
   query<Row>(statement: string, parameters?: readonly unknown[]): Promise<Row[]>;
   /** The same on a connection of its own, so that it never waits behind others: for the relay. */
   queryApart<Row>(statement: string, parameters?: readonly unknown[]): Promise<Row[]>;
   close(): Promise<void>;
+}
+
+export interface Statement {
+  readonly text: string;
+  readonly parameters: readonly unknown[];
 }
 
 /** Drizzle, within a transaction or outside of one. */

@@ -3,7 +3,7 @@ import { PGlite, types } from '@electric-sql/pglite';
 import { sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/pglite';
 import { lockDirectory } from '../lib/directory-lock.ts';
-import type { Database } from './database.ts';
+import type { Database, Statement } from './database.ts';
 import { insertWaiting, type OutboxRow } from './outbox.ts';
 import * as tables from './tables.ts';
 
@@ -36,6 +36,13 @@ export async function openEmbedded(directory: string): Promise<Database> {
         if (waiting.length > 0)
           await tx.execute(sql`${sql.raw(before)}${JSON.stringify(waiting)}${sql.raw(behind)}`);
         return result;
+      }),
+    pipeline: <Row>(statements: readonly Statement[]) =>
+      pglite.transaction(async (tx) => {
+        let rows: Row[] = [];
+        for (const { text, parameters } of statements)
+          rows = (await tx.query<Row>(text, [...parameters])).rows;
+        return rows;
       }),
     query,
     queryApart: query,

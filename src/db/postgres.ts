@@ -1,7 +1,7 @@
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import { listenToHeart } from '../lib/heart.ts';
-import { type Database, isAway, type Queryable, type Transaction } from './database.ts';
+import { type Database, isAway, type Queryable, type Statement, type Transaction } from './database.ts';
 import { insertWaiting, type OutboxRow } from './outbox.ts';
 import * as tables from './tables.ts';
 
@@ -34,6 +34,7 @@ export function openPostgres(url: string): Database {
       return orm.orm;
     },
     transaction: (work) => slots.use((slot) => slot.transaction(work)),
+    pipeline: (statements, lockMs) => slots.use((slot) => slot.pipeline(statements, lockMs)),
     query: (statement, parameters = []) => run(raw, statement, parameters),
     queryApart: (statement, parameters = []) => run(apart, statement, parameters),
     close: async () => {
@@ -140,6 +141,22 @@ class Slot {
       if (!this.isLost) await this.#rollback();
       throw error;
     }
+  }
+
+  async pipeline<Row>(statements: readonly Statement[], lockMs?: number): Promise<Row[]> {
+    const answers = await Promise.allSettled([
+      this.#unsafe(lockMs === undefined ? 'begin' : `begin; set local lock_timeout = ${lockMs}`),
+      ...statements.map(({ text, parameters }) =>
+        this.#unsafe(text, [...parameters] as never[], { prepare: true }),
+      ),
+      this.#unsafe('commit'),
+    ]);
+    // Behind one that failed all others do, and the commit is a rollback.
+    const [, ...rows] = answers.map((answer) => {
+      if (answer.status === 'rejected') throw answer.reason;
+      return answer.value;
+    });
+    return [...rows.at(-2)!] as unknown as Row[];
   }
 
   async close(): Promise<void> {

@@ -9,9 +9,19 @@ import type { Positions } from '../realtime/position.ts';
 import { Source } from '../realtime/source.ts';
 import type { AccessPayload } from './channel.ts';
 import { demandJson, demandText, type Json } from './input.ts';
+import { createMessageWriter } from './message-writer.ts';
 import { isUuid, type Page, type PageArguments, pageRequest, toPage } from './page.ts';
-import { type ChannelRow, createGrants, type Grant, lockPlace, type Place, standingOf } from './place.ts';
-import { mayInChannel } from './policy.ts';
+import {
+  type ChannelRow,
+  createGrants,
+  type Grant,
+  isChannelName,
+  lockPlace,
+  noChannel,
+  type Place,
+  standingOf,
+} from './place.ts';
+import { demandInChannel, isStaff, mayInChannel } from './policy.ts';
 import { furthest, type Resume } from './position.ts';
 import { toChannel } from './topics.ts';
 import { signedIn, type Viewer } from './viewer.ts';
@@ -28,11 +38,29 @@ export interface NewMessage {
 
 const longestBody = 10_000;
 const longestClientId = 200;
+/** No message has it. */
+const nobodysId = '00000000-0000-0000-0000-000000000000';
 
 export type Messages = ReturnType<typeof createMessages>;
 
 export function createMessages({ database, positions, committed }: MessagesOptions) {
   const grants = createGrants(database);
+  const write = createMessageWriter(database);
+
+  async function findByClientId(channelId: string, senderId: string, clientId: string): Promise<MessageRow> {
+    const [message] = await database.orm
+      .select()
+      .from(messages)
+      .where(
+        and(
+          eq(messages.channelId, channelId),
+          eq(messages.senderId, senderId),
+          eq(messages.clientId, clientId),
+        ),
+      );
+    if (!message) throw notFound('The channel');
+    return message;
+  }
 
   /** A message is shown as of its event, so the event carries the row. */
   function announce(tx: Transaction, type: string, channel: ChannelRow, message: MessageRow): void {
@@ -54,28 +82,25 @@ export function createMessages({ database, positions, committed }: MessagesOptio
       demandText('body', input.body, longestBody);
       demandJson('data', input.data);
       if (input.clientId != null) demandText('clientId', input.clientId, longestClientId);
-      const message = await database.transaction(async (tx) => {
-        const { channel } = await lockPlace(tx, me, input.channel, 'send');
-        if (input.replyToId != null) await demandMessageOf(tx, channel, input.replyToId);
-        const [inserted] = await tx
-          .insert(messages)
-          .values({
-            id: uuid(),
-            channelId: channel.id,
-            senderId: me.id,
-            body: input.body,
-            data: input.data ?? null,
-            clientId: input.clientId ?? null,
-            replyToId: input.replyToId ?? null,
-          })
-          .onConflictDoNothing({ target: [messages.channelId, messages.senderId, messages.clientId] })
-          .returning();
-        if (!inserted) return findByClientId(tx, channel, me.id, input.clientId!);
-        announce(tx, 'message.sent', channel, inserted);
-        return inserted;
+      if (!isChannelName(input.channel)) throw noChannel(input.channel);
+      const replyToId = input.replyToId ?? null;
+      const { channelId, message, hasReplyTo, ...standing } = await write({
+        id: uuid(),
+        eventId: uuid(),
+        channel: input.channel,
+        senderId: me.id,
+        isStaff: isStaff(me),
+        body: input.body,
+        data: input.data ?? null,
+        clientId: input.clientId ?? null,
+        replyToId: replyToId === null || isUuid(replyToId) ? replyToId : nobodysId,
       });
+      if (channelId === null) throw noChannel(input.channel);
+      demandInChannel(me, 'send', standing, input.channel);
+      if (!hasReplyTo) throw notFound(`The message "${replyToId}"`);
+      if (message === null) return findByClientId(channelId, me.id, input.clientId!);
       committed();
-      return message;
+      return rowOf(message);
     },
 
     async edit(viewer: Viewer | null, id: string, body: string): Promise<MessageRow> {
@@ -164,8 +189,10 @@ export function createMessages({ database, positions, committed }: MessagesOptio
 }
 
 /** An event's payload as the row that it was. */
-export function messageOf(event: JournalEvent): MessageRow {
-  const row = event.payload as Record<keyof MessageRow, unknown>;
+export const messageOf = ({ payload }: JournalEvent): MessageRow => rowOf(payload);
+
+function rowOf(json: unknown): MessageRow {
+  const row = json as Record<keyof MessageRow, unknown>;
   const instant = (value: unknown) => (value === null ? null : new Date(value as string));
   return {
     ...(row as MessageRow),
@@ -189,35 +216,6 @@ function endsReading(event: JournalEvent, viewer: Viewer, { channel, member, at 
   // Who merely leaves a public channel may read it like everybody else.
   if (event.type === 'member.left' && channel.kind === 'PUBLIC') return false;
   return membershipId === member?.id || joinedAt! > at;
-}
-
-async function demandMessageOf(tx: Transaction, channel: ChannelRow, id: string): Promise<void> {
-  const [found] = isUuid(id)
-    ? await tx
-        .select({ id: messages.id })
-        .from(messages)
-        .where(and(eq(messages.id, id), eq(messages.channelId, channel.id)))
-    : [];
-  if (!found) throw notFound(`The message "${id}"`);
-}
-
-async function findByClientId(
-  tx: Transaction,
-  channel: ChannelRow,
-  senderId: string,
-  clientId: string,
-): Promise<MessageRow> {
-  const [message] = await tx
-    .select()
-    .from(messages)
-    .where(
-      and(
-        eq(messages.channelId, channel.id),
-        eq(messages.senderId, senderId),
-        eq(messages.clientId, clientId),
-      ),
-    );
-  return message!;
 }
 
 /** @throws NOT_FOUND when there is none that the viewer may read. */

@@ -1,18 +1,18 @@
 import { and, asc, count, desc, eq, gt, inArray, isNull, lt, or, sql } from 'drizzle-orm';
 import { v7 as uuid } from 'uuid';
-import type { Database, Transaction } from '../db/database.ts';
-import { append } from '../db/outbox.ts';
+import type { Database } from '../db/database.ts';
 import { notifications } from '../db/tables.ts';
 import { badInput, notFound, tooLarge } from '../errors.ts';
 import type { JournalEvent } from '../realtime/event.ts';
 import type { Positions } from '../realtime/position.ts';
 import { Source } from '../realtime/source.ts';
-import { demandJson, demandLength, demandText, isText, type Json } from './input.ts';
+import { demandJson, demandLength, demandText, isText, isUserId, type Json } from './input.ts';
+import { createNotificationWriter, type NotificationDraft } from './notification-writer.ts';
 import { isUuid, type Page, type PageArguments, pageRequest, toPage } from './page.ts';
 import { demandStaff, isStaff } from './policy.ts';
 import { furthest, type Resume } from './position.ts';
 import { toUser } from './topics.ts';
-import { demandUsers } from './user.ts';
+import { noUser } from './user.ts';
 import { signedIn, type Viewer } from './viewer.ts';
 
 export type NotificationRow = typeof notifications.$inferSelect;
@@ -55,6 +55,24 @@ const kindPattern = /^[a-z][a-z0-9_.-]{0,49}$/;
 export type Notifications = ReturnType<typeof createNotifications>;
 
 export function createNotifications({ database, positions, committed }: NotificationsOptions) {
+  const write = createNotificationWriter(database);
+
+  /** Those that the recipients have had already, by their keys. */
+  async function findByKeys(drafts: readonly NotificationDraft[]): Promise<Map<string, NotificationRow>> {
+    if (drafts.length === 0) return new Map();
+    const rows = await database.orm
+      .select()
+      .from(notifications)
+      .where(
+        or(
+          ...drafts.map(({ userId, dedupeKey }) =>
+            and(eq(notifications.userId, userId), eq(notifications.dedupeKey, dedupeKey!)),
+          ),
+        ),
+      );
+    return new Map(rows.map((row) => [keyOf(row), row]));
+  }
+
   return {
     /** All or none. A `dedupeKey` that the recipient has answers with the first notification. */
     async send(viewer: Viewer | null, inputs: readonly NewNotification[]): Promise<NotificationRow[]> {
@@ -63,28 +81,20 @@ export function createNotifications({ database, positions, committed }: Notifica
         throw badInput(`Between 1 and ${mostAtOnce} notifications are sent at once.`);
       }
       for (const input of inputs) demandNotification(input);
-      const sent = await database.transaction(async (tx) => {
-        await demandUsers(
-          tx,
-          inputs.flatMap(({ userId, actorId }) => (actorId == null ? [userId] : [userId, actorId])),
-        );
-        const drafts = inputs.map(draftOf);
-        // In an order of their keys, so that two batches never wait for each other.
-        const inOrder = drafts.toSorted(byKey);
-        const inserted = await tx
-          .insert(notifications)
-          .select(rowsOf(inOrder))
-          .onConflictDoNothing()
-          .returning();
-        const rows = new Map(inserted.map((row) => [row.id, row]));
-        const sentNow = drafts.flatMap(({ id }) => rows.get(id) ?? []);
-        append(tx, ...sentNow.map(created));
-        const isEarlier = ({ id }: Draft) => !rows.has(id);
-        const earlier = await findByKeys(tx, drafts.filter(isEarlier));
-        return drafts.map((draft) => rows.get(draft.id) ?? earlier.get(keyOf(draft))!);
+      for (const id of inputs.flatMap(({ userId, actorId }) =>
+        actorId == null ? [userId] : [userId, actorId],
+      )) {
+        if (!isUserId(id)) throw noUser(id);
+      }
+      const drafts = inputs.map(draftOf);
+      const { missing, rows } = await write(drafts);
+      if (missing !== null) throw noUser(missing);
+      if (rows.some((row) => row !== null)) committed();
+      const earlier = await findByKeys(drafts.filter((_draft, index) => rows[index] === null));
+      return drafts.map((draft, index) => {
+        const row = rows[index];
+        return row ? rowOf(row) : earlier.get(keyOf(draft))!;
       });
-      committed();
-      return sent;
     },
 
     async find(viewer: Viewer | null, id: string): Promise<NotificationRow | null> {
@@ -162,8 +172,10 @@ export function createNotifications({ database, positions, committed }: Notifica
 }
 
 /** An event's payload as the row that it was. */
-export function notificationOf(event: JournalEvent): NotificationRow {
-  const row = event.payload as Record<keyof NotificationRow, unknown>;
+export const notificationOf = ({ payload }: JournalEvent): NotificationRow => rowOf(payload);
+
+function rowOf(json: unknown): NotificationRow {
+  const row = json as Record<keyof NotificationRow, unknown>;
   const instant = (value: unknown) => (value === null ? null : new Date(value as string));
   return {
     ...(row as NotificationRow),
@@ -194,11 +206,11 @@ function isCurrent() {
   return or(isNull(notifications.expiresAt), gt(notifications.expiresAt, sql`now()`));
 }
 
-type Draft = typeof notifications.$inferInsert;
-
-function draftOf(input: NewNotification): Draft {
+function draftOf(input: NewNotification): NotificationDraft {
   return {
     id: uuid(),
+    eventId: uuid(),
+    topic: toUser(input.userId).topic,
     userId: input.userId,
     title: input.title,
     message: input.message,
@@ -214,47 +226,8 @@ function draftOf(input: NewNotification): Draft {
   };
 }
 
-/** As one parameter, however many they are: in the order of the table's columns. */
-function rowsOf(drafts: readonly Draft[]) {
-  return sql`
-    select id, "userId", title, message, type, category, priority, data, url, actions, "actorId", false,
-           null::timestamptz, null::timestamptz, "expiresAt", "dedupeKey", now(), now()
-      from json_to_recordset(${JSON.stringify(drafts)}::text::json) as
-           (id uuid, "userId" text, title text, message text, type text, category text, priority text, data jsonb,
-            url text, actions jsonb, "actorId" text, "expiresAt" timestamptz, "dedupeKey" text)`;
-}
-
-function created(notification: NotificationRow) {
-  return {
-    kind: 'notification',
-    type: 'notification',
-    recipients: [toUser(notification.userId)],
-    senderId: notification.actorId,
-    subject: `notification:${notification.id}`,
-    payload: notification,
-  };
-}
-
 const keyOf = ({ userId, dedupeKey }: { userId: string; dedupeKey?: string | null }) =>
   JSON.stringify([userId, dedupeKey]);
-
-const byKey = (one: Draft, other: Draft) =>
-  Number(keyOf(one) > keyOf(other)) - Number(keyOf(one) < keyOf(other));
-
-async function findByKeys(tx: Transaction, drafts: readonly Draft[]): Promise<Map<string, NotificationRow>> {
-  if (drafts.length === 0) return new Map();
-  const rows = await tx
-    .select()
-    .from(notifications)
-    .where(
-      or(
-        ...drafts.map(({ userId, dedupeKey }) =>
-          and(eq(notifications.userId, userId), eq(notifications.dedupeKey, dedupeKey!)),
-        ),
-      ),
-    );
-  return new Map(rows.map((row) => [keyOf(row), row]));
-}
 
 function demandNotification(input: NewNotification): void {
   demandText('title', input.title, longestTitle);

@@ -18,6 +18,8 @@ export interface Place {
 
 const namePattern = /^[a-z0-9][a-z0-9_.:-]{0,99}$/;
 
+export const noChannel = (name: string) => notFound(`The channel "${name}"`);
+
 /** Nothing else is the name of any channel. */
 export function isChannelName(name: string): boolean {
   return namePattern.test(name);
@@ -40,7 +42,7 @@ export async function lockPlace(
     isPossible ? tx.select().from(channels).where(eq(channels.name, name)).for(strength) : [],
     isPossible && isUserId(viewer.id) ? findMemberByName(tx, name, viewer.id) : [],
   ]);
-  if (!channel) throw notFound(`The channel "${name}"`);
+  if (!channel) throw noChannel(name);
   const place = { channel, member: found?.member ?? null };
   demandInChannel(viewer, action, standingOf(place), name);
   return place;
@@ -87,7 +89,7 @@ export function createGrants(database: Database) {
     /** @throws NOT_FOUND when there is none that the viewer may read. */
     async toRead(viewer: Viewer, name: string): Promise<Grant> {
       const grant = isChannelName(name) ? await find({ viewer, name }) : null;
-      if (!grant) throw notFound(`The channel "${name}"`);
+      if (!grant) throw noChannel(name);
       const { channel, member } = grant;
       demandInChannel(viewer, 'read', { kind: channel.kind, role: member?.role ?? null }, name);
       return grant;

@@ -31,6 +31,10 @@ export type ChannelAction = keyof typeof rules;
 
 const ranks: Record<ChannelRole, number> = { READER: 1, MEMBER: 2, MODERATOR: 3, OWNER: 4 };
 
+const kinds: readonly ChannelKind[] = ['PUBLIC', 'PRIVATE', 'DIRECT'];
+const roles = [null, ...(Object.keys(ranks) as ChannelRole[])];
+const allStandings = kinds.flatMap((kind) => roles.map((role) => ({ kind, role })));
+
 /** What a right in a channel depends on. */
 export interface Standing {
   readonly kind: ChannelKind;
@@ -46,6 +50,13 @@ export function mayInChannel(viewer: Viewer, action: ChannelAction, { kind, role
   const { least, open, staff } = rules[action];
   if (role !== null && ranks[role] >= ranks[least]) return true;
   return (open && kind === 'PUBLIC') || (staff && isStaff(viewer));
+}
+
+/** All standings in which a viewer may, each as `kind role` or `kind`: for a statement to compare with. */
+export function standingsThatMay(viewer: Viewer, action: ChannelAction): string[] {
+  return allStandings
+    .filter((standing) => mayInChannel(viewer, action, standing))
+    .map(({ kind, role }) => (role === null ? kind : `${kind} ${role}`));
 }
 
 /** @throws NOT_FOUND where the viewer may not know of the channel, FORBIDDEN where only the action is refused. */

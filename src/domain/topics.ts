@@ -19,9 +19,12 @@ export const toConnection = (id: string): Recipient => ({
 
 export const toUser = (id: string): Recipient => ({ topic: bounded(`user:${id}`), type: 'user', id });
 
+/** Statements that append events make the topic themselves. */
+export const channelTopicPrefix = 'channel:';
+
 /** By the channel's id and not by its name, which may come to name another channel. */
 export const toChannel = ({ id, name }: { id: string; name: string }): Recipient => ({
-  topic: `channel:${id}`,
+  topic: channelTopicPrefix + id,
   type: 'channel',
   id: name,
 });

@@ -82,7 +82,7 @@ export function createUsers({ database, committed }: { database: Database; commi
         const [before] = isUserId(id)
           ? await tx.select().from(users).where(eq(users.id, id)).for('update')
           : [];
-        if (!before) throw notFound(`The user "${id}"`);
+        if (!before) throw noUser(id);
         if ((before.blockedAt !== null) === isBlocked) return before;
         const blockedAt = isBlocked ? sql`now()` : null;
         const [after] = await tx.update(users).set({ blockedAt }).where(eq(users.id, id)).returning();
@@ -119,6 +119,8 @@ on conflict (id) do update
    and (coalesce((select g.name from given g where g.id = excluded.id), users.name) <> users.name
         or excluded.avatar_url is distinct from users.avatar_url)`;
 
+export const noUser = (id: string) => notFound(`The user "${id}"`);
+
 /** @throws NOT_FOUND */
 export async function demandUsers(queryable: Queryable, ids: readonly string[]): Promise<void> {
   const wanted = [...new Set(ids)];
@@ -127,5 +129,5 @@ export async function demandUsers(queryable: Queryable, ids: readonly string[]):
   const rows = await queryable.select({ id: users.id }).from(users).where(inArray(users.id, possible));
   const known = new Set(rows.map(({ id }) => id));
   const missing = wanted.find((id) => !known.has(id));
-  if (missing !== undefined) throw notFound(`The user "${missing}"`);
+  if (missing !== undefined) throw noUser(missing);
 }

@@ -1,18 +1,20 @@
 import DataLoader from 'dataloader';
 
-const mostAtOnce = 1_000;
+const usualMost = 1_000;
 
 /**
  * Loads many by one call, and has one call under way at a time: who asks meanwhile is in the next. So a crowd
- * makes larger calls and not more of them.
+ * makes larger calls and not more of them. An error in the place of a value is told to who asked for that one, and a
+ * promise is waited for by nobody else.
  */
 export function inBatches<Key, Value>(
-  load: (keys: readonly Key[]) => Promise<readonly Value[]>,
+  load: (keys: readonly Key[]) => Promise<readonly (Value | Error | Promise<Value>)[]>,
+  mostAtOnce = usualMost,
 ): (key: Key) => Promise<Value> {
   let last: Promise<unknown> = Promise.resolve();
   const loader = new DataLoader<Key, Value>(
     (keys) => {
-      const loading = load(keys);
+      const loading = load(keys) as Promise<readonly (Value | Error)[]>;
       last = loading.catch(() => {});
       return loading;
     },

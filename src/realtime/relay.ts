@@ -187,6 +187,7 @@ export class Relay {
       return;
     }
     this.#movedAt = performance.now();
+    if (batch.moved < this.#limit) this.#lookedAt = this.#movedAt;
     this.#publish(this.#published, batch.head, batch.events);
     this.#published = batch.head;
     if (batch.moved === this.#limit) this.#wake();

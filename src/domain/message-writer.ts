@@ -1,0 +1,86 @@
+import type { Database } from '../db/database.ts';
+import { rowAsJson } from '../db/row-json.ts';
+import { messages } from '../db/tables.ts';
+import { writtenTogether } from '../db/together.ts';
+import { type ChannelKind, type ChannelRole, standingsThatMay } from './policy.ts';
+import { channelTopicPrefix } from './topics.ts';
+
+/** A message that somebody wants to send. */
+export interface MessageDraft {
+  readonly id: string;
+  readonly eventId: string;
+  readonly channel: string;
+  readonly senderId: string;
+  readonly isStaff: boolean;
+  readonly body: string;
+  readonly data: unknown;
+  readonly clientId: string | null;
+  /** A UUID. */
+  readonly replyToId: string | null;
+}
+
+/** What became of it, and what that depended on. */
+export interface WrittenMessage {
+  /** Null where there is no such channel. */
+  readonly channelId: string | null;
+  readonly kind: ChannelKind;
+  readonly role: ChannelRole | null;
+  readonly hasReplyTo: boolean;
+  /** The row as JSON; null where it was not allowed, or where the `clientId` has been used. */
+  readonly message: object | null;
+}
+
+/**
+ * Sends messages, those of one moment together. The channels are held against changes of their members first:
+ * whoever changes members locks for `update`, and the second statement sees what the first had to wait for.
+ */
+export function createMessageWriter(database: Database): (draft: MessageDraft) => Promise<WrittenMessage> {
+  return writtenTogether(async (drafts, lockMs) => {
+    const names = drafts.map(({ channel }) => channel);
+    const [row] = await database.pipeline<{ written: string }>(
+      [
+        { text: holdChannels, parameters: [names] },
+        { text: sendMessages, parameters: [JSON.stringify(drafts), ...allowed] },
+      ],
+      lockMs,
+    );
+    return JSON.parse(row!.written) as WrittenMessage[];
+  });
+}
+
+const anybody = { id: '', roles: [] };
+const staff = { id: '', roles: ['service'] as const };
+const allowed = [anybody, staff].map((viewer) => standingsThatMay(viewer, 'send'));
+
+/** In one order, as everywhere: two that each hold what the other wants would wait for each other. */
+const holdChannels = `select id from channels where name = any($1::text[]) order by id for key share`;
+
+const sendMessages = `
+with drafts as materialized (
+  select * from rows from (json_to_recordset($1::text::json) as
+         (id uuid, "eventId" uuid, channel text, "senderId" text, "isStaff" boolean, body text, data jsonb,
+          "clientId" text, "replyToId" uuid)) with ordinality),
+placed as materialized (
+  select d.*, c.id as "channelId", c.name, c.kind, m.role,
+         concat_ws(' ', c.kind, m.role) = any(case when d."isStaff" then $3::text[] else $2::text[] end) as may,
+         d."replyToId" is null or exists (
+           select from messages r where r.id = d."replyToId" and r.channel_id = c.id) as "hasReplyTo"
+    from drafts d
+         left join channels c on c.name = d.channel
+         left join channel_members m on m.channel_id = c.id and m.user_id = d."senderId"),
+inserted as (
+  insert into messages (id, channel_id, sender_id, body, data, client_id, reply_to_id)
+  select id, "channelId", "senderId", body, data, "clientId", "replyToId"
+    from placed where may and "hasReplyTo" order by "channelId", "senderId", "clientId"
+  on conflict (channel_id, sender_id, client_id) do nothing returning *),
+written as materialized (
+  select p.*, ${rowAsJson(messages, 'i')} as message from placed p join inserted i using (id)),
+appended as (
+  insert into realtime_outbox (event_id, topics, recipient_types, recipient_ids, kind, event_type, sender_id,
+                               subject, payload)
+  select "eventId", array['${channelTopicPrefix}' || "channelId"], '{channel}', array[name], 'message',
+         'message.sent', "senderId", 'message:' || id, message
+    from written order by ordinality)
+select json_agg(json_build_object('channelId', p."channelId", 'kind', p.kind, 'role', p.role,
+                                  'hasReplyTo', p."hasReplyTo", 'message', w.message) order by p.ordinality)::text as written
+  from placed p left join written w using (id)`;
