@@ -30,8 +30,8 @@ const cells: readonly Cell[] = wires.flatMap((wire) => [
   { wire, clients: 5_000, publishes: 200 },
 ]);
 const users = 50;
-/** So many messages until what is compiled is compiled. */
-const warmups = 600;
+/** So many messages to a few clients until what is compiled is compiled, and so many more to all of them. */
+const warmups = { messages: 4_000, clients: 20, toAll: 200 };
 /** As many wait for their answer at once in a burst. */
 const abreast = 50;
 const rounds = process.argv.includes('--thorough') ? 5 : 3;
@@ -68,9 +68,12 @@ async function measure(name: Rival['name'], { wire, clients, publishes, perSecon
   try {
     const tokens = await Promise.all(Array.from({ length: users }, (_, index) => signToken(`user ${index}`)));
     const queries = [subscriptionTo('general')];
-    await load.order({ do: 'connect', wire, port: rival.port, tokens, queries, clients });
-    // And until what was opened has settled.
-    await publishAll(rival, load, warmups, undefined);
+    const connect = { do: 'connect', wire, port: rival.port, tokens, queries } as const;
+    await load.order({ ...connect, clients: warmups.clients });
+    await publishAll(rival, load, warmups.messages, undefined);
+    await load.order({ do: 'leave' });
+    await load.order({ ...connect, clients });
+    await publishAll(rival, load, warmups.toAll, undefined);
     await pause(300);
     const [cpu, startedAt] = [cpuOf(rival.pid), performance.now()];
     const { latencies, cpuSeconds } = await publishAll(rival, load, publishes, perSecond);
