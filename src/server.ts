@@ -154,7 +154,6 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
     hub,
     positions,
     present,
-    bodyBytes: limits.bodyBytes,
     isProduction: config.isProduction,
     graphiql,
   });

@@ -13,15 +13,19 @@ export class HttpRefusal extends Refusal {
 }
 
 /** Reads a whole body. @throws HttpRefusal 413 past `most` bytes. */
-export async function readBody(request: IncomingMessage, most: number): Promise<Buffer> {
+export function readBody(request: IncomingMessage, most: number): Promise<string> {
   const parts: Buffer[] = [];
   let bytes = 0;
-  for await (const part of request as AsyncIterable<Buffer>) {
-    bytes += part.length;
-    if (bytes > most) throw new HttpRefusal(413, 'LIMIT_EXCEEDED', `The body is larger than ${most} bytes.`);
-    parts.push(part);
-  }
-  return Buffer.concat(parts);
+  return new Promise((resolve, reject) => {
+    request.on('data', (part: Buffer) => {
+      bytes += part.length;
+      if (bytes <= most) return void parts.push(part);
+      request.pause();
+      reject(new HttpRefusal(413, 'LIMIT_EXCEEDED', `The body is larger than ${most} bytes.`));
+    });
+    request.once('end', () => resolve(Buffer.concat(parts).toString()));
+    request.once('error', reject);
+  });
 }
 
 /** What a client asks for by GET: JSON in the query string. */
@@ -35,8 +39,8 @@ export function parametersOfUrl({ searchParams }: URL): Parameters {
 }
 
 /** What a client asks for by POST. @throws HttpRefusal 400 */
-export function parametersOfBody(body: Buffer): Parameters {
-  const parameters = parseJson('the body', body.toString());
+export function parametersOfBody(body: string): Parameters {
+  const parameters = parseJson('the body', body);
   if (typeof parameters === 'object' && parameters !== null && !Array.isArray(parameters)) return parameters;
   throw new HttpRefusal(400, 'BAD_USER_INPUT', 'The body is a JSON object.');
 }

@@ -51,10 +51,8 @@ export function createHttpHandler(parts: HttpParts) {
     const token = tokenOf(request) ?? (wish === 'no' ? null : url.searchParams.get('token'));
     const viewer = token === null ? null : await authenticate(token);
     if (request.method === 'GET') parametersOfUrl(url);
-    if (wish === 'no') return void (await yoga.handle(request, response, { viewer, resume }));
-
     const body = request.method === 'POST' ? await readBody(request, limits.bodyBytes) : undefined;
-    const parameters = parametersFor(request, url, body);
+    const parameters = wish === 'no' ? null : parametersFor(request, url, body);
     if (parameters && (wish === 'preferred' || isSubscription(parameters))) {
       if (viewer === null) throw unauthenticated();
       // Over a connection that was open before; it would not be told to leave again.
@@ -62,17 +60,12 @@ export function createHttpHandler(parts: HttpParts) {
       const isReadOnly = request.method === 'GET';
       return streams(response, { parameters, viewer, lastEventId: resume[0], isReadOnly });
     }
-    // Read already, so it is handed on as a request of the fetch kind.
-    const headers = Object.entries(request.headers).map(
-      ([name, value]) => [name, String(value)] as [string, string],
-    );
-    const { method = 'GET' } = request;
-    const answer = await yoga.fetch(
-      new Request(url, { method, headers, body: body && new Uint8Array(body) }),
-      { viewer, resume },
-    );
+    // Its own kind of request costs a third of the platform's, and less than streams do.
+    const { method = 'GET', headers } = request;
+    const asked = new yoga.fetchAPI.Request(url.href, { method, headers: headers as HeadersInit, body });
+    const answer = await yoga.fetch(asked, { viewer, resume });
     response.writeHead(answer.status, Object.fromEntries(answer.headers));
-    response.end(Buffer.from(await answer.arrayBuffer()));
+    response.end(await answer.text());
   }
 
   function isSubscription(parameters: Parameters): boolean {
@@ -115,7 +108,7 @@ function tokenOf({ headers: { authorization } }: IncomingMessage): string | null
 }
 
 /** Null where it is for Yoga to say what is wrong with the request. */
-function parametersFor(request: IncomingMessage, url: URL, body: Buffer | undefined): Parameters | null {
+function parametersFor(request: IncomingMessage, url: URL, body: string | undefined): Parameters | null {
   if (request.method === 'GET') return url.searchParams.has('query') ? parametersOfUrl(url) : null;
   if (!body || !/^application\/json\b/i.test(request.headers['content-type'] ?? '')) return null;
   return parametersOfBody(body);

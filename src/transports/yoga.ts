@@ -11,22 +11,13 @@ interface YogaParts {
   readonly hub: Hub;
   readonly positions: Positions;
   readonly present: Present;
-  readonly bodyBytes: number;
   readonly isProduction: boolean;
   /** Null: none. Otherwise the token that GraphiQL starts with, if there is one. */
   readonly graphiql: { readonly token: string | null } | null;
 }
 
 /** Queries and mutations over HTTP, and the plugins that every wire shares. */
-export function createGraphQL({
-  domain,
-  hub,
-  positions,
-  present,
-  bodyBytes,
-  isProduction,
-  graphiql,
-}: YogaParts): Yoga {
+export function createGraphQL({ domain, hub, positions, present, isProduction, graphiql }: YogaParts): Yoga {
   const options: YogaServerOptions<Caller, Context> = {
     schema,
     plugins: [
@@ -42,7 +33,8 @@ export function createGraphQL({
       return createContext(domain, viewer, { position, resume, connectionId });
     },
     maskedErrors: { maskError: (error) => present(error) },
-    maxRequestBodySize: bodyBytes,
+    // What is read from the network is read, and bounded, before.
+    maxRequestBodySize: false,
     // Cross-origin rules are the HTTP server's, one place for all its paths.
     cors: false,
     landingPage: false,
