@@ -26,7 +26,7 @@ export interface WrittenMessage {
   readonly kind: ChannelKind;
   readonly role: ChannelRole | null;
   readonly hasReplyTo: boolean;
-  /** The row as JSON; null where it was not allowed, or where the `clientId` has been used. */
+  /** The row with its sender, as JSON; null where it was not allowed, or where the `clientId` has been used. */
   readonly message: object | null;
 }
 
@@ -74,7 +74,9 @@ inserted as (
     from placed where may and "hasReplyTo" order by "channelId", "senderId", "clientId"
   on conflict (channel_id, sender_id, client_id) do nothing returning *),
 written as materialized (
-  select p.*, ${rowAsJson(messages, 'i')} as message from placed p join inserted i using (id)),
+  select p.*, ${rowAsJson(messages, 'i')} || jsonb_build_object('sender', jsonb_build_object(
+           'id', u.id, 'name', u.name, 'avatarUrl', u.avatar_url, 'createdAt', u.created_at)) as message
+    from placed p join inserted i using (id) join users u on u.id = i.sender_id),
 appended as (
   insert into realtime_outbox (event_id, topics, recipient_types, recipient_ids, kind, event_type, sender_id,
                                subject, payload)

@@ -24,9 +24,13 @@ import {
 import { demandInChannel, isStaff, mayInChannel } from './policy.ts';
 import { furthest, type Resume } from './position.ts';
 import { toChannel } from './topics.ts';
+import type { Person } from './user.ts';
 import { signedIn, type Viewer } from './viewer.ts';
 
-export type MessageRow = typeof messages.$inferSelect;
+export interface MessageRow extends Readonly<typeof messages.$inferSelect> {
+  /** As of the sending, where that is known: nobody has to look it up who is shown the event. */
+  readonly sender?: Person;
+}
 
 export interface NewMessage {
   readonly channel: string;
@@ -194,8 +198,10 @@ export const messageOf = ({ payload }: JournalEvent): MessageRow => rowOf(payloa
 function rowOf(json: unknown): MessageRow {
   const row = json as Record<keyof MessageRow, unknown>;
   const instant = (value: unknown) => (value === null ? null : new Date(value as string));
+  const sender = row.sender as Person | undefined;
   return {
     ...(row as MessageRow),
+    ...(sender && { sender: { ...sender, createdAt: instant(sender.createdAt)! } }),
     editedAt: instant(row.editedAt),
     deletedAt: instant(row.deletedAt),
     createdAt: instant(row.createdAt)!,

@@ -12,6 +12,9 @@ import { signedIn, type Viewer } from './viewer.ts';
 
 export type UserRow = typeof users.$inferSelect;
 
+/** What others are shown of a user. */
+export type Person = Pick<UserRow, 'id' | 'name' | 'avatarUrl' | 'createdAt'>;
+
 export interface NewUser {
   readonly id: string;
   readonly name: string;

@@ -2,6 +2,7 @@ import type { Context } from '../context.ts';
 import { type MessageRow, messageOf, type NewMessage } from '../domain/message.ts';
 import type { PageArguments } from '../domain/page.ts';
 import type { ChannelRow } from '../domain/place.ts';
+import type { Person } from '../domain/user.ts';
 import type { JournalEvent } from '../realtime/event.ts';
 
 export const messages = (channel: ChannelRow, page: PageArguments, { messages }: Context) =>
@@ -10,8 +11,11 @@ export const messages = (channel: ChannelRow, page: PageArguments, { messages }:
 export const messageChannel = ({ channelId }: MessageRow, _args: unknown, { load }: Context) =>
   load.channel.load(channelId);
 
-export const messageSender = ({ senderId }: MessageRow, _args: unknown, { load }: Context) =>
-  load.user.load(senderId);
+export const messageSender = (
+  { sender, senderId }: MessageRow,
+  _args: unknown,
+  { load }: Context,
+): Person | Promise<Person | null> => sender ?? load.user.load(senderId);
 
 export const replyTo = ({ replyToId }: MessageRow, _args: unknown, { load }: Context) =>
   replyToId === null ? null : load.message.load(replyToId);

@@ -1,11 +1,11 @@
-import type { UserRow } from '../domain/user.ts';
+import type { Person } from '../domain/user.ts';
 import type { Viewer as ViewerShape } from '../domain/viewer.ts';
 import { blockUser, upsertUser, user, viewer, viewerUser } from '../resolvers/user.ts';
 import { builder } from './builder.ts';
 import { common } from './common.ts';
 import { Entity } from './entity.ts';
 
-export const User = builder.objectRef<UserRow>('User');
+export const User = builder.objectRef<Person>('User');
 
 User.implement({
   ...common,
