@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { channelsOfFive } from './channels.ts';
+import { connect } from './connect.ts';
 import { fanout } from './fanout.ts';
 import { idle } from './idle.ts';
 import { latency } from './latency.ts';
@@ -16,6 +17,7 @@ export type Row = Record<string, string | number>;
 
 const benchmarks: Record<string, () => Promise<Row[]>> = {
   channels: channelsOfFive,
+  connect,
   fanout,
   idle,
   latency,
