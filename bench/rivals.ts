@@ -23,6 +23,7 @@ export interface Rival {
 export type Start = () => Promise<Rival>;
 
 const ticksPerSecond = 100;
+const mostIdleMs = 3_000;
 const send =
   'mutation Send($channel: String!, $body: String!) { sendMessage(input: { channel: $channel, body: $body }) { id } }';
 export const subscriptionTo = (channel: string) =>
@@ -80,8 +81,15 @@ export const rivals: Record<Rival['name'], (channels: readonly string[]) => Prom
 };
 
 function publisher(url: string, token: string): Rival['publish'] {
-  const agent = new Agent({ keepAlive: true });
+  let agent = new Agent({ keepAlive: true });
+  let usedAt = performance.now();
   return async (channel, body) => {
+    // A server closes what has been idle for five seconds, perhaps just when it is used again.
+    if (performance.now() - usedAt > mostIdleMs) {
+      agent.destroy();
+      agent = new Agent({ keepAlive: true });
+    }
+    usedAt = performance.now();
     const { errors } = await post(
       url,
       { token, agent, withinMs: 120_000 },
