@@ -94,6 +94,8 @@ let index = 0;
 
 async function publishAll({ publish }: Rival, load: Load, count: number, perSecond: number | undefined) {
   const heard = load.order({ do: 'expect', each: count });
+  // A publish that fails stops the clients: that is to be told, and not that they stopped.
+  heard.catch(() => {});
   await pause(50);
   if (perSecond === undefined) {
     let left = count;
