@@ -12,7 +12,7 @@ export class HttpRefusal extends Refusal {
   }
 }
 
-/** Reads a whole body. @throws HttpRefusal 413 past `most` bytes. */
+/** Reads a whole body. @throws HttpRefusal 413 past `most` bytes, 400 when the client leaves before its end. */
 export function readBody(request: IncomingMessage, most: number): Promise<string> {
   const parts: Buffer[] = [];
   let bytes = 0;
@@ -24,7 +24,11 @@ export function readBody(request: IncomingMessage, most: number): Promise<string
       reject(new HttpRefusal(413, 'LIMIT_EXCEEDED', `The body is larger than ${most} bytes.`));
     });
     request.once('end', () => resolve(Buffer.concat(parts).toString()));
-    request.once('error', reject);
+    const cut = () => reject(new HttpRefusal(400, 'BAD_USER_INPUT', 'The body ended too early.'));
+    request.once('error', cut);
+    // It may have left while its token was looked at: then there is neither an end nor an error.
+    request.once('close', cut);
+    if (request.destroyed) cut();
   });
 }
 
