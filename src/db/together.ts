@@ -30,4 +30,8 @@ export function writtenTogether<Input, Row>(
   }, mostTogether);
 }
 
-const isRefusal = (error: unknown) => sqlState(error) !== undefined && !isAway(error);
+/** Said by the server, so that it is certain that nothing was committed; what a socket says is no such thing. */
+const isRefusal = (error: unknown) => serverSaid.test(sqlState(error) ?? '') && !isAway(error);
+
+/** The classes of SQLSTATE. */
+const serverSaid = /^(?:[0-5][0-9A-Z]|F0|HV|P0|XX)[0-9A-Z]{3}$/;
