@@ -90,8 +90,8 @@ class ClusterEar implements Ear {
     return owner !== undefined && this.#masters.get(owner)!.ear.isReady;
   }
 
-  on(_event: string, tell: Tell): void {
-    this.#tells.push(tell);
+  on(event: string, tell: Tell): void {
+    if (event === 'message') this.#tells.push(tell);
   }
 
   subscribe(channel: string, done: () => void): void {
@@ -161,7 +161,7 @@ class ClusterEar implements Ear {
     const { open, back, failed } = this.#options;
     const client = open(host, port);
     const ear = new ServerEar({ client, isSharded: true, back, failed });
-    ear.on('', (channel, message) => {
+    ear.on('message', (channel, message) => {
       for (const tell of this.#tells) tell(channel, message);
     });
     return { ear, close: watch(client, failed) };

@@ -5,6 +5,7 @@ import { type Failed, ignored } from './connection.ts';
 export interface Ear {
   /** Whether it is worth trying. */
   canSubscribe(channel: string): boolean;
+  /** Of the event `message` alone; the one of patterns is asked for too, and never happens. */
   on(event: string, tell: (channel: string, message: string) => void): void;
   /** Calls back once Redis listens. What is refused is tried again. */
   subscribe(channel: string, done: () => void): void;
@@ -41,8 +42,8 @@ export class ServerEar implements Ear {
     return this.isReady;
   }
 
-  on(_event: string, tell: (channel: string, message: string) => void): void {
-    this.#client.on(this.#isSharded ? 'smessage' : 'message', tell);
+  on(event: string, tell: (channel: string, message: string) => void): void {
+    if (event === 'message') this.#client.on(this.#isSharded ? 'smessage' : 'message', tell);
   }
 
   subscribe(channel: string, done: () => void): void {

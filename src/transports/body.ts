@@ -17,14 +17,17 @@ export function readBody(request: IncomingMessage, most: number): Promise<string
   const parts: Buffer[] = [];
   let bytes = 0;
   return new Promise((resolve, reject) => {
+    const cut = () => reject(new HttpRefusal(400, 'BAD_USER_INPUT', 'The body ended too early.'));
     request.on('data', (part: Buffer) => {
       bytes += part.length;
       if (bytes <= most) return void parts.push(part);
       request.pause();
       reject(new HttpRefusal(413, 'LIMIT_EXCEEDED', `The body is larger than ${most} bytes.`));
     });
-    request.once('end', () => resolve(Buffer.concat(parts).toString()));
-    const cut = () => reject(new HttpRefusal(400, 'BAD_USER_INPUT', 'The body ended too early.'));
+    request.once('end', () => {
+      request.off('close', cut);
+      resolve(Buffer.concat(parts).toString());
+    });
     request.once('error', cut);
     // It may have left while its token was looked at: then there is neither an end nor an error.
     request.once('close', cut);
