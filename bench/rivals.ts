@@ -16,7 +16,8 @@ export interface Rival {
   readonly pid: number;
   /** Where ours keeps what it is told. */
   readonly databaseUrl?: string;
-  publish(channel: string, body: string): Promise<void>;
+  /** `apart`: by a connection of its own, and not by one that is kept. */
+  publish(channel: string, body: string, apart?: boolean): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -83,7 +84,7 @@ export const rivals: Record<Rival['name'], (channels: readonly string[]) => Prom
 function publisher(url: string, token: string): Rival['publish'] {
   let agent = new Agent({ keepAlive: true });
   let usedAt = performance.now();
-  return async (channel, body) => {
+  return async (channel, body, apart = false) => {
     // A server closes what has been idle for five seconds, perhaps just when it is used again.
     if (performance.now() - usedAt > mostIdleMs) {
       agent.destroy();
@@ -92,7 +93,7 @@ function publisher(url: string, token: string): Rival['publish'] {
     usedAt = performance.now();
     const { errors } = await post(
       url,
-      { token, agent, withinMs: 120_000 },
+      { token, agent: apart ? new Agent({ keepAlive: false }) : agent, withinMs: 120_000 },
       { query: send, variables: { channel, body } },
     );
     if (errors) throw new Error(JSON.stringify(errors));
