@@ -1,10 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import {
+  type ArgumentNode,
+  type ASTNode,
   createSourceEventStream,
   type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
+  type FieldNode,
   type FormattedExecutionResult,
+  type FragmentDefinitionNode,
   GraphQLError,
   getOperationAST,
   Kind,
@@ -104,15 +108,16 @@ export function createOperations({ yoga, present }: { yoga: Yoga; present: Prese
     if (errors.length > 0) return errors.map(present);
     const operation = getOperationAST(document, operationName);
     if (!operation) throw new Refusal('BAD_USER_INPUT', 'Say by `operationName` which operation is meant.');
-    const root = operation.selectionSet.selections.find((selection) => selection.kind === Kind.FIELD);
     return {
       document,
       operation,
       variables,
       get shape() {
-        return JSON.stringify([query, operationName, withoutAfter(operation, variables)]);
+        return JSON.stringify([operationName, withoutAfter(query, { document, operation, variables })]);
       },
-      field: root?.name.value ?? '',
+      get field() {
+        return rootFieldsOf(document, operation)[0]?.name.value ?? '';
+      },
       args: async () => ({
         schema,
         document,
@@ -223,27 +228,51 @@ function resumeOf({ after }: Record<string, unknown>): string[] {
   return [after];
 }
 
-/** The variables less those that only say where to continue. */
-function withoutAfter(operation: OperationDefinitionNode, variables: Record<string, unknown> | undefined) {
-  const elsewhere = new Set<string>();
-  let depth = 0;
-  visit(operation, {
+/** A request less what only says where to continue: the `after` of its root field. */
+function withoutAfter(
+  query: string,
+  { document, operation, variables }: Pick<Prepared, 'document' | 'operation' | 'variables'>,
+) {
+  const afters = rootFieldsOf(document, operation)
+    .flatMap((field) => field.arguments ?? [])
+    .filter(({ name }) => name.value === 'after');
+  const used = variablesOf(document, new Set(afters));
+  return [around(query, afters), Object.entries(variables ?? {}).filter(([name]) => used.has(name))];
+}
+
+/** The fields of the operation itself, also those that stand in a fragment. */
+function rootFieldsOf({ definitions }: DocumentNode, operation: OperationDefinitionNode): FieldNode[] {
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  for (const definition of definitions) {
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+  }
+  const fields: FieldNode[] = [];
+  // It grows while it is walked, and has each fragment once however often that is spread.
+  const sets = new Set([operation.selectionSet]);
+  for (const { selections } of sets) {
+    for (const selection of selections) {
+      if (selection.kind === Kind.FIELD) fields.push(selection);
+      else if (selection.kind === Kind.INLINE_FRAGMENT) sets.add(selection.selectionSet);
+      // A valid document defines what it spreads.
+      else sets.add(fragments.get(selection.name.value)!.selectionSet);
+    }
+  }
+  return fields;
+}
+
+/** The names of the variables that a document uses, in its fragments too, except in these arguments. */
+function variablesOf(document: DocumentNode, except: ReadonlySet<ArgumentNode>): ReadonlySet<string> {
+  const names = new Set<string>();
+  visit(document, {
     VariableDefinition: () => false,
-    Argument: {
-      enter: ({ name }) => {
-        depth += name.value === 'after' ? 1 : 0;
-      },
-      leave: ({ name }) => {
-        depth -= name.value === 'after' ? 1 : 0;
-      },
-    },
-    Variable: ({ name }) => {
-      if (depth === 0) elsewhere.add(name.value);
-    },
-    FragmentSpread: () => {
-      // A fragment may use any variable.
-      for (const name in variables) if (name !== 'after') elsewhere.add(name);
-    },
+    Argument: (argument) => (except.has(argument) ? false : undefined),
+    Variable: ({ name }) => void names.add(name.value),
   });
-  return Object.fromEntries(Object.entries(variables ?? {}).filter(([name]) => elsewhere.has(name)));
+  return names;
+}
+
+/** The pieces of a text between some of its nodes. */
+function around(text: string, nodes: readonly ASTNode[]): string[] {
+  const cuts = nodes.map(({ loc }) => loc!).sort((one, other) => one.start - other.start);
+  return [0, ...cuts.map(({ end }) => end)].map((from, index) => text.slice(from, cuts[index]?.start));
 }

@@ -61,7 +61,9 @@ export class Client implements Connection {
     return this.viewer?.id ?? null;
   }
 
+  /** Until the socket is closed, and not only while it is open: who waits for room waits for one of the two. */
   get isFull(): boolean {
+    if (this.#socket.readyState === this.#socket.CLOSED) return false;
     return this.#socket.bufferedAmount > this.#parts.limits.sendBufferBytes;
   }
 
@@ -88,9 +90,10 @@ export class Client implements Connection {
     });
   }
 
-  /** Of the protocol. */
+  /** Of the protocol. Nothing is delivered behind a closing frame, so the subscriptions end with it. */
   close(code?: number, reason?: string): void {
     this.#socket.close(code, reason);
+    this.#leave();
   }
 
   /** Of the protocol. */
@@ -117,7 +120,7 @@ export class Client implements Connection {
   }
 
   drained(): Promise<void> {
-    if (this.#socket.readyState !== this.#socket.OPEN || !this.isFull) return Promise.resolve();
+    if (!this.isFull) return Promise.resolve();
     return new Promise((resolve) => this.#drained.push(resolve));
   }
 
@@ -155,6 +158,10 @@ export class Client implements Connection {
     clearInterval(this.#keepAlive);
     this.#cancelExpiry?.();
     this.#release();
+    this.#leave();
+  }
+
+  #leave(): void {
     for (const stream of this.streams.values()) stream.leave();
   }
 
@@ -180,7 +187,7 @@ export class Client implements Connection {
   }
 
   #close({ code, reason }: Closing): void {
-    this.#socket.close(code, shortened(reason));
+    this.close(code, shortened(reason));
   }
 }
 

@@ -138,7 +138,9 @@ class EventStream implements ViewerSink, Connection {
     return this.viewer.id;
   }
 
+  /** Until the response is closed, which comes after it is destroyed: who waits for room waits for one of the two. */
   get isFull(): boolean {
+    if (this.#response.closed) return false;
     return this.#response.writableLength + this.#held.length > this.#parts.limits.sendBufferBytes;
   }
 
@@ -183,7 +185,7 @@ class EventStream implements ViewerSink, Connection {
   }
 
   drained(): Promise<void> {
-    if (this.#isOver || !this.isFull) return Promise.resolve();
+    if (!this.isFull) return Promise.resolve();
     return new Promise((resolve) => this.#drained.push(resolve));
   }
 

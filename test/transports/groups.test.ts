@@ -27,6 +27,7 @@ const schema = new GraphQLSchema({
       honest: { type: GraphQLString, extensions: { isCommon: true }, resolve: () => 'for all' },
       lying: {
         type: GraphQLString,
+        args: { channel: { type: GraphQLString } },
         extensions: { isCommon: true },
         resolve: (_, __, { viewer }) => viewer?.id,
       },
@@ -64,18 +65,19 @@ async function openGroups(isLenient: boolean) {
     log,
     isLenient,
   });
-  const follow = async (field: string, id: string, after: number | null = null) => {
+  const follow = async (field: string, id: string, after: number | null = null, channel = 'a') => {
     const document = documents[field]!;
     const operation = getOperationAST(document) as OperationDefinitionNode;
-    const prepared = { document, operation, variables: {}, shape: field, field } as unknown as Prepared;
-    const source = new Source({ after, topics: async () => ['a'], wants: () => true, isCommon: true });
+    const [variables, shape] = [{ channel }, `${field} ${channel}`];
+    const prepared = { document, operation, variables, shape, field } as unknown as Prepared;
+    const source = new Source({ after, topics: async () => [channel], wants: () => true, isCommon: true });
     const sink = new Listener(id);
     const subscriber = groups.join(prepared, source, sink);
     await subscriber.start();
     return { sink, subscriber };
   };
-  const relay = () => {
-    world.relay('a', false);
+  const relay = (channel = 'a') => {
+    world.relay(channel, false);
     world.control(false);
   };
   return { groups, follow, relay, lines };
@@ -83,7 +85,7 @@ async function openGroups(isLenient: boolean) {
 
 const documents: Record<string, ReturnType<typeof parse>> = {
   honest: parse('subscription { honest }'),
-  lying: parse('subscription { lying }'),
+  lying: parse('subscription ($channel: String) { lying(channel: $channel) }'),
 };
 const people = ['ada', 'bob', 'eve'];
 const dataOf = ({ sink }: { sink: Listener }) => sink.payloads.map((payload) => JSON.parse(payload).data);
@@ -138,6 +140,23 @@ describe('groups', () => {
         expect(dataOf(one)).toEqual(Array(2).fill({ lying: people[index] }));
       }
     });
+  });
+
+  test('come apart in every channel that is followed in the same words, and nobody misses anything', async () => {
+    const { follow, relay, lines } = await openGroups(true);
+    const channels = ['a', 'b', 'c'];
+    const those = await Promise.all(
+      channels.flatMap((channel) => people.map((id) => follow('lying', id, null, channel))),
+    );
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const channel of [...channels, ...channels]) relay(channel);
+
+    await eventually(() => {
+      for (const [index, one] of those.entries()) {
+        expect(dataOf(one)).toEqual(Array(2).fill({ lying: people[index % people.length] }));
+      }
+    });
+    expect(lines).toHaveLength(1);
   });
 
   test('fail outside of production, so that it is found', async () => {
