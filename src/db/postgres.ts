@@ -120,16 +120,17 @@ class Slot {
   isLost = false;
   readonly #sql: postgres.Sql;
   readonly #orm: Queryable;
+  readonly #unsettled = new Set<Query>();
 
   constructor(url: string) {
-    this.#sql = connect(url, 1, this.#lose);
+    this.#sql = connect(url, 1, () => this.#lose(connectionLost()));
     this.#orm = ormOver(this.#sql, (...request) => this.#unsafe(...request));
   }
 
   async transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
     // Not waited for: it leaves together with the first statement, and the last one with the commit.
     const begun = this.#unsafe('begin');
-    begun.catch(() => {});
+    begun.catch(this.#lose);
     try {
       const tx: Transaction = Object.assign(Object.create(this.#orm), { waiting: [] });
       const result = await work(tx);
@@ -138,7 +139,7 @@ class Slot {
       if (command !== 'COMMIT') throw new Error('The transaction had failed before its end.');
       return result;
     } catch (error) {
-      if (!this.isLost) await this.#rollback();
+      if (!this.isLost) await this.#unsafe('rollback').catch(this.#lose);
       throw error;
     }
   }
@@ -164,7 +165,7 @@ class Slot {
   }
 
   abandon(): void {
-    this.isLost = true;
+    this.#lose(connectionLost());
     this.#sql.end({ timeout: 0 }).catch(() => {});
   }
 
@@ -175,21 +176,18 @@ class Slot {
     return committed;
   }
 
-  async #rollback(): Promise<void> {
-    try {
-      await this.#unsafe('rollback');
-    } catch {
-      this.isLost = true;
-    }
-  }
-
-  readonly #lose = () => {
+  /** What is not sent yet, postgres.js would run on a new connection, outside of the transaction: after `onclose`. */
+  readonly #lose = (reason: unknown) => {
     this.isLost = true;
+    for (const query of this.#unsettled) {
+      query.reject(reason);
+      if (query.state === null) query.cancel();
+    }
   };
 
   readonly #unsafe: Unsafe = (...request) => {
     if (this.isLost) throw connectionLost();
-    return watched(this.#sql.unsafe(...request), this.#lose);
+    return watched(this.#sql.unsafe(...request), this.#lose, this.#unsettled);
   };
 }
 
@@ -255,19 +253,24 @@ class Slots {
 
 type Unsafe = postgres.Sql['unsafe'];
 
+/** More than postgres.js declares: whoever holds a query may settle it, and has its `state` once it was sent. */
+type Query = { readonly state: object | null; reject(reason: unknown): void; cancel(): void };
+
 /** Tells of a lost connection before anybody else hears of it, and takes an answer that is overdue for one. */
-function watched<Query extends Promise<unknown>>(query: Query, lost: () => void): Query {
-  const overdue = setTimeout(() => {
-    // postgres.js leaves it to whoever holds a query to settle it.
-    (query as Query & { reject(error: Error): void }).reject(connectionLost());
-  }, answerMs);
-  query.then(
-    () => clearTimeout(overdue),
-    (error) => {
-      clearTimeout(overdue);
-      if (isAway(error)) lost();
-    },
-  );
+function watched<Asked extends Promise<unknown>>(
+  asked: Asked,
+  lost: (reason: unknown) => void,
+  unsettled = new Set<Query>(),
+): Asked {
+  const query = asked as Asked & Query;
+  const overdue = setTimeout(() => query.reject(connectionLost()), answerMs);
+  unsettled.add(query);
+  const settled = (answer: unknown) => {
+    clearTimeout(overdue);
+    unsettled.delete(query);
+    if (isAway(answer)) lost(answer);
+  };
+  query.then(settled, settled);
   return query;
 }
 
@@ -291,6 +294,7 @@ function connect(url: string, max: number, onclose: () => void): postgres.Sql {
     onnotice: () => {},
     connection: {
       application_name: 'gravitycar-realtime',
+      TimeZone: 'UTC', // Elsewhere an instant may be of five digits of years, or seconds off the hour.
       statement_timeout: statementMs,
       // Of a node that is gone without a word, nothing stays locked for long.
       idle_in_transaction_session_timeout: idleMs,
@@ -305,12 +309,7 @@ function connect(url: string, max: number, onclose: () => void): postgres.Sql {
     types: {
       texts: arrayOf(1009),
       uuids: arrayOf(2951),
-      json: {
-        to: 114,
-        from: [114, 3802],
-        serialize: (text: string) => text,
-        parse: (text: string) => text,
-      },
+      json: { to: 114, from: [114, 3802], serialize: unchanged, parse: unchanged },
     },
   });
 }
@@ -322,8 +321,10 @@ function arrayOf(oid: number) {
     from: [oid],
     serialize: (items: string | readonly string[]) =>
       typeof items === 'string' ? items : `{${items.map(quoted).join(',')}}`,
-    parse: (literal: string) => literal,
+    parse: unchanged,
   };
 }
+
+const unchanged = (text: string) => text;
 
 const quoted = (item: string) => `"${item.replace(/[\\"]/g, '\\$&')}"`;

@@ -11,17 +11,26 @@ export function inBatches<Key, Value>(
   load: (keys: readonly Key[]) => Promise<readonly (Value | Error | Promise<Value>)[]>,
   mostAtOnce = usualMost,
 ): (key: Key) => Promise<Value> {
-  let last: Promise<unknown> = Promise.resolve();
+  let underWay: Promise<unknown> = Promise.resolve();
+  let last = underWay;
   const loader = new DataLoader<Key, Value>(
     (keys) => {
       const loading = load(keys) as Promise<readonly (Value | Error)[]>;
-      last = loading.catch(() => {});
+      underWay = loading.catch(() => {});
       return loading;
     },
     {
       cache: false,
       maxBatchSize: mostAtOnce,
-      batchScheduleFn: (start) => void last.then(() => setImmediate(start)),
+      // A full batch has the next behind it at once: each waits for the one before it, and not all for the same.
+      batchScheduleFn: (start) => {
+        last = last
+          .then(() => new Promise((resolve) => setImmediate(resolve)))
+          .then(() => {
+            start();
+            return underWay;
+          });
+      },
     },
   );
   return (key) => loader.load(key);

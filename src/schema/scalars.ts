@@ -30,12 +30,15 @@ const isoPattern = /^(\d{4}-\d\d-(\d\d))T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d
 
 function parseInstant(value: unknown): Date {
   const [, date, day] = (typeof value === 'string' && isoPattern.exec(value)) || [];
-  // JavaScript takes the 30th of February for the 2nd of March, and PostgreSQL knows no year 0.
-  const isOfCalendar = date && !date.startsWith('0000') && new Date(date).getUTCDate() === Number(day);
+  // JavaScript takes the 30th of February for the 2nd of March.
+  const isOfCalendar = date && new Date(date).getUTCDate() === Number(day);
   const instant = isOfCalendar ? new Date(value as string) : undefined;
   if (!instant || Number.isNaN(instant.getTime())) {
     throw refused('An instant is ISO 8601 with an offset, for example 2026-11-22T10:30:00.000Z.');
   }
+  // PostgreSQL knows no year 0, and others no year of five digits, which an offset can still make.
+  const year = instant.getUTCFullYear();
+  if (year < 1 || year > 9999) throw refused('An instant is within the years 0001 to 9999 of UTC.');
   return instant;
 }
 

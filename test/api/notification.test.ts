@@ -1,4 +1,6 @@
+import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freshDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { databases, type TestServer, testServer } from '../support/server.ts';
 
@@ -183,6 +185,16 @@ describe.each(databases)('a notification on %s', (kind) => {
       ['an expiry that is no day', { expiresAt: '2999-13-01T00:00:00Z' }, 'BAD_USER_INPUT'],
       ['an expiry that is on no calendar', { expiresAt: '2999-02-30T00:00:00Z' }, 'BAD_USER_INPUT'],
       ['an expiry in the year 0', { expiresAt: '0000-01-01T00:00:00Z' }, 'BAD_USER_INPUT'],
+      [
+        'an expiry that is in the year 0 of UTC',
+        { expiresAt: '0001-01-01T00:00:00+05:00' },
+        'BAD_USER_INPUT',
+      ],
+      [
+        'an expiry that is in the year 10000 of UTC',
+        { expiresAt: '9999-12-31T23:59:59-05:00' },
+        'BAD_USER_INPUT',
+      ],
       ['an unknown user', { userId: 'nobody' }, 'NOT_FOUND'],
       ['an unknown actor', { actorId: 'nobody' }, 'NOT_FOUND'],
       ['an empty actor', { actorId: '' }, 'NOT_FOUND'],
@@ -417,4 +429,30 @@ describe.each(databases)('a notification on %s', (kind) => {
       expect((await server.ask(user, find, { id })).notification).toBeNull();
     });
   });
+});
+
+test('An expiry is told as it was sent, and live as well, on a PostgreSQL of another time zone', async () => {
+  const { url, drop } = await freshDatabase();
+  const sql = postgres(url, { max: 1 });
+  await sql.unsafe(`alter database ${new URL(url).pathname.slice(1)} set timezone to 'Asia/Tokyo'`);
+  await sql.end();
+  const server = await testServer('postgres', {}, url);
+  const stream = await server.events('ada', { query: 'subscription { notificationReceived { expiresAt } }' });
+  await stream.opened;
+
+  const instants = ['0001-01-01T00:00:00.000Z', '1800-01-01T00:00:00.000Z', '9999-12-31T23:59:59.999Z'];
+  const inputs = instants.map((expiresAt) => ({
+    userId: 'ada',
+    title: 'Title',
+    message: 'Message',
+    expiresAt,
+  }));
+  const { sendNotifications } = await server.ask('root', sendAll, { inputs }, ['service']);
+  const sent = sendNotifications.map(({ expiresAt }: { expiresAt: string }) => expiresAt);
+  expect(sent).toEqual(instants);
+  const heard = (await stream.stream.take(3)).map(({ data }) => data.notificationReceived.expiresAt);
+  expect(heard).toEqual(instants);
+  stream.cut();
+  await server.close();
+  await drop();
 });

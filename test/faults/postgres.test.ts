@@ -1,4 +1,13 @@
-import { describe, expect, test } from 'vitest';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Database, isAway, sqlState } from '../../src/db/database.ts';
+import { migrate } from '../../src/db/migrate.ts';
+import { openPostgres } from '../../src/db/postgres.ts';
+import { createChannels } from '../../src/domain/channel.ts';
+import { createMessages } from '../../src/domain/message.ts';
+import { Positions } from '../../src/realtime/position.ts';
+import { freshDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { findPrograms, type OwnPostgres, startPostgres } from '../support/postgres-server.ts';
 import { type TestServer, testServer } from '../support/server.ts';
@@ -64,6 +73,129 @@ describe('a PostgreSQL that is stopped hard and comes back, three times', () => 
     await postgres.stop();
   });
 });
+
+describe('a mutation that loses its connection to PostgreSQL', () => {
+  const ada = { id: 'ada', roles: [] };
+  let direct: Database;
+  let wire: Wire;
+  let drop: () => Promise<void>;
+
+  beforeEach(async () => {
+    const fresh = await freshDatabase();
+    drop = fresh.drop;
+    direct = openPostgres(fresh.url);
+    await migrate(direct);
+    await direct.query(`insert into users (id, name) values ('ada', 'Ada')`);
+    wire = await wireTo(fresh.url);
+  });
+  afterEach(async () => {
+    await direct.close();
+    wire.close();
+    await drop();
+  });
+
+  /** The heart has half a second from beat to beat: by then, whatever goes on elsewhere has gone there. */
+  async function twoBeats() {
+    const before = wire.beats;
+    await eventually(() => expect(wire.beats).toBeGreaterThan(before + 1));
+  }
+
+  const count = async (table: string) =>
+    (await direct.query<{ count: number }>(`select count(*)::int as count from ${table}`))[0]!.count;
+
+  test('leaves nothing behind when the connection was just being opened', async () => {
+    wire.breakOn('application_name', (client) => client.end(startingUp));
+    const database = openPostgres(wire.url);
+    const channels = createChannels({ database, committed: () => {} });
+
+    const refusal = await channels.create(ada, { name: 'general' }).catch((error: unknown) => error);
+    await twoBeats();
+    expect(await Promise.all(['channels', 'channel_members', 'realtime_outbox'].map(count))).toEqual([
+      0, 0, 0,
+    ]);
+    expect(sqlState(refusal)).toBe('57P03');
+
+    expect((await channels.create(ada, { name: 'general' })).name).toBe('general');
+    expect(await count('channel_members')).toBe(1);
+    await database.close();
+  });
+
+  test('leaves nothing behind when the connection is cut before all of it was sent', async () => {
+    const database = openPostgres(wire.url);
+    const positions = new Positions([{ id: '00'.repeat(8), key: Buffer.alloc(32), until: null }]);
+    const parts = { database, positions, committed: () => {} };
+    await createChannels(parts).create(ada, { name: 'general' });
+
+    wire.breakOn('for key share', (client) => client.resetAndDestroy());
+    const messages = createMessages(parts);
+    const lost = messages.send(ada, { channel: 'general', body: 'lost' });
+    await expect(lost).rejects.toSatisfy(isAway);
+    await twoBeats();
+    expect(await count('messages')).toBe(0);
+
+    expect((await messages.send(ada, { channel: 'general', body: 'sent' })).body).toBe('sent');
+    expect(await count('messages')).toBe(1);
+    await database.close();
+  });
+});
+
+interface Wire {
+  readonly url: string;
+  /** How often the server was asked whether it is there. */
+  readonly beats: number;
+  /** Once: nothing arrives of what holds these words, and whoever said it is broken with. */
+  breakOn(words: string, breakWith: (client: Socket) => void): void;
+  close(): void;
+}
+
+async function wireTo(url: string): Promise<Wire> {
+  const { hostname, port } = new URL(url);
+  const open = new Set<Socket>();
+  let breaking: Parameters<Wire['breakOn']> | null = null;
+  let beats = 0;
+  const server = createServer((client) => {
+    const upstream = connect(Number(port), hostname);
+    upstream.pipe(client);
+    let isHeart = false;
+    client.on('data', (said) => {
+      // Later ones name the statement and do not repeat it.
+      isHeart ||= said.includes('select 1\0');
+      if (isHeart) beats += 1;
+      if (!breaking || !said.includes(breaking[0])) return void upstream.write(said);
+      const [, breakWith] = breaking;
+      breaking = null;
+      upstream.unpipe(client).destroy();
+      breakWith(client);
+    });
+    for (const socket of [client, upstream]) open.add(socket.on('error', () => {}));
+    client.on('close', () => upstream.destroy());
+    upstream.on('close', () => client.end());
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const own = new URL(url);
+  own.host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    url: own.href,
+    get beats() {
+      return beats;
+    },
+    breakOn: (...request) => {
+      breaking = request;
+    },
+    close: () => {
+      server.close();
+      for (const socket of open) socket.destroy();
+    },
+  };
+}
+
+/** An ErrorResponse of PostgreSQL's protocol. */
+const startingUp = (() => {
+  const fields = Buffer.from('SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0');
+  const head = Buffer.from('E\0\0\0\0');
+  head.writeInt32BE(fields.length + 4, 1);
+  return Buffer.concat([head, fields]);
+})();
 
 async function hear(stream: Stream, heard: string[]): Promise<void> {
   for (let frame = await stream.frame(); frame; frame = await stream.frame()) {
