@@ -2,12 +2,14 @@ import DataLoader from 'dataloader';
 import type { Channels } from './domain/channel.ts';
 import type { Events } from './domain/event.ts';
 import type { MessageRow, Messages } from './domain/message.ts';
+import type { Models } from './domain/model.ts';
 import type { Notifications } from './domain/notification.ts';
 import type { ChannelRow } from './domain/place.ts';
 import type { ChannelRole } from './domain/policy.ts';
 import type { Sessions } from './domain/session.ts';
 import type { UserRow, Users } from './domain/user.ts';
 import type { Viewer } from './domain/viewer.ts';
+import type { Watches } from './domain/watch.ts';
 
 /** The verbs. */
 export interface Domain {
@@ -17,6 +19,8 @@ export interface Domain {
   readonly notifications: Notifications;
   readonly events: Events;
   readonly sessions: Sessions;
+  readonly models: Models;
+  readonly watches: Watches;
 }
 
 /** Who asks, whom they may ask, and what has been read for this one execution. */
@@ -66,6 +70,8 @@ class Base implements Domain {
   readonly notifications: Notifications;
   readonly events: Events;
   readonly sessions: Sessions;
+  readonly models: Models;
+  readonly watches: Watches;
   readonly load: Loaders;
 
   constructor(domain: Domain, viewer: () => Viewer | null) {
@@ -75,6 +81,8 @@ class Base implements Domain {
     this.notifications = domain.notifications;
     this.events = domain.events;
     this.sessions = domain.sessions;
+    this.models = domain.models;
+    this.watches = domain.watches;
     this.load = new FreshLoaders(domain, viewer);
   }
 }

@@ -19,9 +19,12 @@ import { Registry } from './db/registry.ts';
 import { createChannels } from './domain/channel.ts';
 import { createEvents } from './domain/event.ts';
 import { createMessages } from './domain/message.ts';
+import { createModels } from './domain/model.ts';
+import { facetValues } from './domain/model-filter.ts';
 import { createNotifications } from './domain/notification.ts';
 import { createSessions } from './domain/session.ts';
 import { createUsers } from './domain/user.ts';
+import { createWatches, installBuiltInModels } from './domain/watch.ts';
 import { listen } from './listen.ts';
 import { createComplaint, type Log } from './observability/log.ts';
 import { createMetrics } from './observability/metrics.ts';
@@ -54,6 +57,8 @@ export interface RunningServer {
 }
 
 const demoLifetimeMs = 30 * 86_400_000;
+/** How often is it looked whether the tables that are watched, and their columns, are still there. */
+const lookMs = 5_000;
 /** Other programs may write to a server's database; an embedded one has one connection for everything. */
 const relaying = { postgres: { pollMs: 50, gapMs: 0 }, embedded: { pollMs: 250, gapMs: 5 } };
 
@@ -61,7 +66,8 @@ const relaying = { postgres: { pollMs: 50, gapMs: 0 }, embedded: { pollMs: 250, 
 export async function openDatabase({ databaseUrl, dataDirectory }: Config): Promise<Database> {
   const database = databaseUrl ? openPostgres(databaseUrl) : await openEmbedded(dataDirectory);
   try {
-    await patiently(() => migrate(database));
+    const applied = await patiently(() => migrate(database));
+    await patiently(() => installBuiltInModels(database, applied > 0));
     return database;
   } catch (error) {
     await database.close();
@@ -89,7 +95,8 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
   }
 }
 
-async function serve(config: Config, database: Database, log: Log): Promise<RunningServer> {
+/** The same on a database that is open; it is closed with the server. */
+export async function serve(config: Config, database: Database, log: Log): Promise<RunningServer> {
   const failed = createComplaint(log, 'the database or the bus did not answer');
   const { limits } = config;
 
@@ -106,7 +113,7 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
   const partitions = new Partitions({ database, retentionSeconds });
   await patiently(() => partitions.ensure());
   const ledger = createLedger({ database, partitions, epochs, node });
-  const hub = new Hub({ bus, journal: createJournal({ database, epochs }), failed });
+  const hub = new Hub({ bus, journal: createJournal({ database, epochs }), failed, valuesOf: facetValues });
   const relay = new Relay({ ledger, bus, meter, failed, ...relaying[database.kind] });
   epochs.onChange((all) => {
     const until = all[1]!.until!;
@@ -130,7 +137,9 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
   const { eventTypes } = config;
   const events = createEvents({ database, positions, channels, registry, eventTypes, committed, whisper });
   const sessions = createSessions({ database, registry, positions, committed });
-  const domain: Domain = { users, channels, messages, notifications, events, sessions };
+  const watches = createWatches({ database, committed });
+  const models = createModels({ database, positions, watches });
+  const domain: Domain = { users, channels, messages, notifications, events, sessions, models, watches };
 
   // Who asks.
   const tokens = createTokens({
@@ -194,6 +203,9 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
     isConnected: () => bus.isConnected,
   });
 
+  const looking = setInterval(() => {
+    if (relay.isLeading) disableBroken().catch(failed);
+  }, lookMs);
   await patiently(() => registry.start());
   await patiently(() => revocations.start());
   const { servers, port } = await listen(
@@ -220,6 +232,12 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
     close,
   };
 
+  async function disableBroken(): Promise<void> {
+    for (const { name, reason } of await watches.disableBroken()) {
+      log.error({ model: name, reason }, 'a watched model is told no more: watch it again');
+    }
+  }
+
   function signDemoToken(): Promise<string> | null {
     return (
       tokens.sign?.({ userId: 'demo', name: 'Demo', roles: ['admin'], lifetimeMs: demoLifetimeMs }) ?? null
@@ -238,6 +256,7 @@ async function serve(config: Config, database: Database, log: Log): Promise<Runn
     for (const server of servers) server.closeIdleConnections();
     await Promise.all(closed);
     clearTimeout(forced);
+    clearInterval(looking);
     await registry.close();
     await relay.close();
     revocations.close();

@@ -1,4 +1,4 @@
-import type { JournalEvent } from '../realtime/event.ts';
+import { type JournalEvent, sourceOf } from '../realtime/event.ts';
 import type { Journal, JournalPage, Now, Run } from '../realtime/journal.ts';
 import type { Database } from './database.ts';
 import type { Epochs } from './epochs.ts';
@@ -14,9 +14,12 @@ export const eventColumns = `e.position::float8 as position, e.topic, e.prev::fl
 export type EventRow = JournalEvent;
 
 /** Payloads come as text from the table, and as what they are out of a larger JSON. */
-export function toEvent(row: EventRow): JournalEvent {
-  return typeof row.payload === 'string' ? { ...row, payload: JSON.parse(row.payload) } : row;
+export function toEvent({ erasedBy, ...row }: EventRow): JournalEvent {
+  const payload = parsed(row.payload);
+  return erasedBy == null ? { ...row, payload } : { ...row, payload, erasedBy: parsed(erasedBy) };
 }
+
+const parsed = (payload: unknown) => (typeof payload === 'string' ? JSON.parse(payload) : payload);
 
 /** The journal in PostgreSQL. Each read is one statement, so all of it is of one snapshot. */
 export function createJournal({ database, epochs }: JournalOptions): Journal {
@@ -31,7 +34,8 @@ export function createJournal({ database, epochs }: JournalOptions): Journal {
            select event_id from realtime_outbox order by id limit ${pendingLimit}) waiting)::text as pending
            from realtime_relay where part = 0`,
       );
-      return { head: row!.head, at: row!.at, pending: new Set(JSON.parse(row!.pending) as string[]) };
+      const pending = (JSON.parse(row!.pending) as string[]).map(sourceOf);
+      return { head: row!.head, at: row!.at, pending: new Set(pending) };
     },
 
     async read(topics: readonly string[], after: number, limit: number): Promise<JournalPage> {
@@ -75,9 +79,8 @@ interface TopicRow extends EventRow {
   asked: string;
 }
 
-/** What a later event has taken back is shown as that one left it, also while that one still waits. */
+/** What a later event has taken back is told together with that one, also while that one still waits. */
 const readTopics = `
-with erasing as materialized (select subject, payload from realtime_outbox where erases)
 select (select head from realtime_relay where part = 0)::float8 as head, asked, coalesce(h.head, 0)::float8 as "topicHead",
        e.*
   from unnest($1::text[]) asked
@@ -85,11 +88,12 @@ select (select head from realtime_relay where part = 0)::float8 as head, asked, 
        left join lateral (
          select e.position::float8 as position, e.topic, e.prev::float8 as prev, e.id::text as id, e.kind,
                 e.event_type as type, e.recipient_id as "recipientId", e.subject, e.erases, e.control,
+                e.payload::text as payload,
                 coalesce((select x.payload from realtime_events x
                            where x.topic = e.topic and x.subject = e.subject and x.erases and x.position > e.position
                            limit 1),
-                         (select x.payload from erasing x where x.subject = e.subject limit 1),
-                         e.payload)::text as payload,
+                         (select x.payload from realtime_outbox x
+                           where x.subject = e.subject and x.erases and e.topic = any(x.topics) limit 1))::text as "erasedBy",
                 floor(extract(epoch from e.created_at) * 1000)::float8 as "writtenAt"
            from realtime_events e where e.topic = asked and e.position > $2 order by e.position limit $3) e on true
  order by e.position, asked`;

@@ -44,9 +44,9 @@ export function createLedger({ database, partitions, epochs, node }: LedgerOptio
       const parameters = [fence, head, low.next(), limit, alone];
       const [row] = await retryWithPartition(() => database.queryApart<MovedRow>(moveBatch, parameters));
       if (!row || row.head === null) return null;
-      low.seen(row.last, row.xmin, row.xmax, row.moved < limit);
+      low.seen(row.last, row.xmin, row.xmax, !row.isMore);
       const events = (JSON.parse(row.events) as EventRow[]).map(toEvent);
-      return { head: row.head, moved: row.moved, events };
+      return { head: row.head, isMore: row.isMore, events };
     },
 
     async waiting(): Promise<boolean> {
@@ -58,11 +58,17 @@ export function createLedger({ database, partitions, epochs, node }: LedgerOptio
       await database.queryApart(
         `with lease as (select from realtime_relay where part = 0 and fence = $1 for update),
               moved as (delete from realtime_outbox using lease
-                         where id = $3 returning realtime_outbox.*)
+                         where id = $3 returning realtime_outbox.*),
+              -- Whoever follows the model of rows that are lost is to look anew.
+              lost as (insert into realtime_outbox (event_id, topics, recipient_types, recipient_ids, kind, event_type,
+                                                    subject, erases, control, payload)
+                       select gen_random_uuid(), array['${modelTopicPrefix}' || subject], '{all}', '{""}', 'model',
+                              'model.truncated', '${modelTopicPrefix}' || subject, true, true, '{}'
+                         from moved where kind = 'rows')
          insert into realtime_dead_letters (id, event_id, topics, recipient_types, recipient_ids, kind, event_type,
-                                            sender_id, subject, erases, control, payload, created_at, error)
+                                            sender_id, subject, erases, control, payload, rows, changes, created_at, error)
          select id, event_id, topics, recipient_types, recipient_ids, kind, event_type,
-                sender_id, subject, erases, control, payload, created_at, $2 from moved`,
+                sender_id, subject, erases, control, payload, rows, changes, created_at, $2 from moved`,
         [fence, error instanceof Error ? error.message : String(error), alone],
       );
     },
@@ -132,35 +138,53 @@ interface LedgerOptions {
 
 interface MovedRow {
   head: number | null;
-  moved: number;
+  isMore: boolean;
   last: number | null;
   xmin: string;
   xmax: string;
   events: string;
 }
 
+/** The topic of a whole model; statements make it themselves. */
+const modelTopicPrefix = 'model:';
+
 /**
  * One batch as one statement. The update of the lease row locks it until the commit, so a takeover waits for
  * this batch or voids it; without a lease nothing is deleted and nothing inserted. `prev` chains each topic.
  * All below the head that the leader knows has been published; another head is another database's, a standby's
  * that was promoted without the last batches.
+ *
+ * A waiting row is one event, or the rows of a table that a statement changed, which are as many events as there is
+ * somebody to tell. A batch is of at most $4 changes, or one row of the outbox.
  */
 const moveBatch = `
-with picked as materialized (select id from realtime_outbox where id > $3 and ($5::bigint is null or id = $5) order by id limit $4),
+with looked_at as materialized (
+  select *, sum(changes) over (order by id) as so_far
+    from (select * from realtime_outbox where id > $3 and ($5::bigint is null or id = $5) order by id limit $4) first),
+picked as materialized (select * from looked_at where so_far <= $4 or so_far = changes),
+told as materialized (
+  select p.id as waiting, 0::bigint as place, p.event_id as id, p.kind, p.event_type, p.sender_id, p.subject, p.erases,
+         p.control, p.payload, p.created_at, p.topics, p.recipient_types, p.recipient_ids
+    from picked p where p.kind <> 'rows'
+   union all
+  select p.id, c.place, c.id, 'model', c.event_type, null, c.subject, c.erases, false, c.payload, p.created_at,
+         array[c.topic], array[c.recipient_type], array[c.recipient_id]
+    from picked p cross join lateral realtime_events_of(p.event_id, p.event_type, p.subject, p.rows) c
+   where p.kind = 'rows'),
 lease as materialized (
   update realtime_relay
-     set head = head + (select count(*) from picked), published = $2,
+     set head = head + (select count(*) from told), published = $2,
          expires_at = clock_timestamp() + ${leaseInterval}
    where part = 0 and fence = $1 and head = $2 returning head),
-moved as (delete from realtime_outbox o using picked p, lease l where o.id = p.id returning o.*),
+moved as (delete from realtime_outbox o using picked p, lease l where o.id = p.id returning o.id),
 placed as (
-  select m.*, (select head from lease) - (select count(*) from picked) + row_number() over (order by m.id) as position
-    from moved m),
+  select t.*, (select head from lease) - (select count(*) from told) + row_number() over (order by t.waiting, t.place) as position
+    from told t join moved m on m.id = t.waiting),
 rows as materialized (
   select p.position, t.topic,
          coalesce(lag(p.position) over (partition by t.topic order by p.position), h.head, 0) as prev,
          row_number() over (partition by t.topic order by p.position desc) = 1 as last,
-         p.event_id as id, p.kind, p.event_type, p.sender_id, t.recipient_type, t.recipient_id,
+         p.id, p.kind, p.event_type, p.sender_id, t.recipient_type, t.recipient_id,
          p.subject, p.erases, p.control, p.payload, p.created_at
     from placed p
          cross join lateral unnest(p.topics, p.recipient_types, p.recipient_ids) t(topic, recipient_type, recipient_id)
@@ -175,7 +199,7 @@ heads as (
   insert into realtime_topics (topic, head) select topic, position from rows where last
   on conflict (topic) do update set head = excluded.head)
 select (select head from lease)::float8 as head,
-       (select count(*) from picked)::int as moved,
+       (select count(*) from looked_at) = $4 or exists (select from looked_at where so_far > $4 and so_far <> changes) as "isMore",
        (select max(id) from picked)::float8 as last,
        pg_snapshot_xmin(pg_current_snapshot())::text as xmin,
        pg_snapshot_xmax(pg_current_snapshot())::text as xmax,

@@ -22,6 +22,13 @@ const json = customType<{ data: unknown; driverData: string }>({
   fromDriver: (text) => JSON.parse(text),
 });
 
+/** JSON as it was written, neither parsed nor ordered by the database. */
+const rawJson = customType<{ data: unknown; driverData: string }>({
+  dataType: () => 'json',
+  toDriver: (value) => JSON.stringify(value),
+  fromDriver: (text) => JSON.parse(text),
+});
+
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' });
 const createdAt = () => instant('created_at').notNull().defaultNow();
 const updatedAt = () => instant('updated_at').notNull().defaultNow();
@@ -148,6 +155,38 @@ export const realtimeConnections = pgTable(
   ],
 );
 
+/** Tables whose changes are told: ours, and those of others that are watched. */
+export const realtimeModels = pgTable(
+  'realtime_models',
+  {
+    id: uuid('id').primaryKey(),
+    name: text('name').notNull().unique(),
+    /** Ours: not for anybody to change. */
+    isBuiltIn: boolean('is_built_in').notNull().default(false),
+    tableSchema: text('table_schema').notNull(),
+    tableName: text('table_name').notNull(),
+    keyColumns: text('key_columns').array().notNull(),
+    /** Those that subscribers may see, and the type of each. */
+    columns: text('columns').array().notNull(),
+    columnTypes: text('column_types').array().notNull(),
+    /** Those whose numbers JavaScript cannot hold: they are told as text. */
+    textColumns: text('text_columns').array().notNull(),
+    audience: text('audience', { enum: ['EVERYONE', 'OWNER', 'CHANNEL', 'SERVICE'] }).notNull(),
+    audienceColumn: text('audience_column'),
+    /** What of a channel `audience_column` holds; `self`: the row is the channel. */
+    channelBy: text('channel_by', { enum: ['name', 'id', 'self'] })
+      .notNull()
+      .default('name'),
+    /** Why nothing is told any more. */
+    disabledReason: text('disabled_reason'),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    check('realtime_models_audience', sql`${table.audience} in ('EVERYONE', 'OWNER', 'CHANNEL', 'SERVICE')`),
+    check('realtime_models_channel_by', sql`${table.channelBy} in ('name', 'id', 'self')`),
+  ],
+);
+
 /** The processes that are there, each refreshing its row. */
 export const realtimeNodes = pgTable('realtime_nodes', {
   id: text('id').primaryKey(),
@@ -175,6 +214,10 @@ const waitingColumns = {
   recipientTypes: text('recipient_types').array().notNull(),
   recipientIds: text('recipient_ids').array().notNull(),
   ...eventColumns,
+  /** Of kind `rows`: the rows of a table as a statement changed them. They become events when they are moved. */
+  rows: rawJson('rows'),
+  /** How many rows. */
+  changes: integer('changes').notNull().default(1),
   createdAt: instant('created_at').notNull().default(sql`clock_timestamp()`),
 };
 

@@ -16,7 +16,7 @@ import {
   standingOf,
 } from './place.ts';
 import { type ChannelKind, type ChannelRole, demandInChannel, mayInChannel } from './policy.ts';
-import { toChannel, toUser } from './topics.ts';
+import { toChannel, toChannels, toUser } from './topics.ts';
 import { demandUsers } from './user.ts';
 import { signedIn, type Viewer } from './viewer.ts';
 
@@ -30,6 +30,7 @@ export interface NewChannel {
 /** The payload of the events that tell who may read: kind `access`. */
 export interface AccessPayload {
   readonly channelId: string;
+  readonly kind: ChannelKind;
   /** Left out when it concerns everybody. */
   readonly userId?: string;
   readonly membershipId?: string;
@@ -145,7 +146,11 @@ export function createChannels({ database, committed }: { database: Database; co
           await addMember(tx, channel, me.id, 'OWNER'),
           ...(await Promise.all(others.map((id) => addMember(tx, channel, id, 'MEMBER')))),
         ];
-        append(tx, ...members.flatMap((member) => (member ? [joined(channel, member)] : [])));
+        append(
+          tx,
+          access('channel.created', [toChannels], channel, {}),
+          ...members.flatMap((member) => (member ? [joined(channel, member)] : [])),
+        );
         return channel;
       });
     },
@@ -219,7 +224,7 @@ export function createChannels({ database, committed }: { database: Database; co
       const me = signedIn(viewer);
       return change(async (tx) => {
         const { channel } = await lockPlace(tx, me, name, 'deleteChannel', 'update');
-        append(tx, access('channel.deleted', [toChannel(channel)], { channelId: channel.id }));
+        append(tx, access('channel.deleted', [toChannel(channel), toChannels], channel, {}));
         await tx.delete(channels).where(eq(channels.id, channel.id));
         return channel.name;
       });
@@ -275,8 +280,7 @@ async function endMembership(
   await tx.delete(channelMembers).where(eq(channelMembers.id, member.id));
   append(
     tx,
-    access(type, [toChannel(channel)], {
-      channelId: channel.id,
+    access(type, [toChannel(channel), toUser(member.userId)], channel, {
       userId: member.userId,
       membershipId: member.id,
       joinedAt: member.joinedAt.getTime(),
@@ -297,11 +301,17 @@ async function demandOtherOwner(tx: Transaction, channel: ChannelRow, owner: Mem
 }
 
 function joined(channel: ChannelRow, member: MemberRow): NewEvent {
-  const payload = { channelId: channel.id, userId: member.userId, membershipId: member.id };
-  return access('member.joined', [toUser(member.userId)], payload);
+  const payload = { userId: member.userId, membershipId: member.id };
+  return access('member.joined', [toUser(member.userId)], channel, payload);
 }
 
-function access(type: string, recipients: NewEvent['recipients'], payload: AccessPayload): NewEvent {
+function access(
+  type: string,
+  recipients: NewEvent['recipients'],
+  { id, kind }: ChannelRow,
+  about: Omit<AccessPayload, 'channelId' | 'kind'>,
+): NewEvent {
+  const payload: AccessPayload = { channelId: id, kind, ...about };
   return { kind: 'access', type, recipients, payload, control: true };
 }
 

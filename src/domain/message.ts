@@ -192,8 +192,8 @@ export function createMessages({ database, positions, committed }: MessagesOptio
   };
 }
 
-/** An event's payload as the row that it was. */
-export const messageOf = ({ payload }: JournalEvent): MessageRow => rowOf(payload);
+/** An event's payload as the row that it was, or as its deletion left it. */
+export const messageOf = ({ payload, erasedBy }: JournalEvent): MessageRow => rowOf(erasedBy ?? payload);
 
 function rowOf(json: unknown): MessageRow {
   const row = json as Record<keyof MessageRow, unknown>;

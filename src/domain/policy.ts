@@ -1,3 +1,5 @@
+import type { Table } from 'drizzle-orm';
+import { channels, messages, notifications, users } from '../db/tables.ts';
 import { forbidden, notFound } from '../errors.ts';
 import type { Viewer } from './viewer.ts';
 
@@ -78,4 +80,75 @@ export function demandAdmin(viewer: Viewer): void {
 /** Sending notifications and events, writing users. @throws FORBIDDEN */
 export function demandStaff(viewer: Viewer): void {
   if (!isStaff(viewer)) throw forbidden('This takes the role service or admin.');
+}
+
+/**
+ * Who is told of a row's changes. EVERYONE: everyone signed in. OWNER: the user named in the audience column.
+ * CHANNEL: whoever may read the channel named there. SERVICE: roles service and admin.
+ */
+export type ModelAudience = 'EVERYONE' | 'OWNER' | 'CHANNEL' | 'SERVICE';
+
+/** Who may see the rows of our own models change, and which columns of them. */
+export const builtInModels = {
+  User: {
+    table: users,
+    key: ['id'],
+    audience: 'EVERYONE',
+    audienceColumn: null,
+    channelBy: 'name',
+    columns: ['id', 'name', 'avatar_url', 'created_at'],
+  },
+  Channel: {
+    table: channels,
+    // As clients know it.
+    key: ['name'],
+    audience: 'CHANNEL',
+    audienceColumn: 'id',
+    channelBy: 'self',
+    columns: ['id', 'name', 'kind', 'title', 'created_at'],
+  },
+  Message: {
+    table: messages,
+    key: ['id'],
+    audience: 'CHANNEL',
+    audienceColumn: 'channel_id',
+    channelBy: 'id',
+    columns: [
+      ...['id', 'channel_id', 'sender_id', 'body', 'data', 'client_id', 'reply_to_id'],
+      ...['edited_at', 'deleted_at', 'created_at', 'updated_at'],
+    ],
+  },
+  Notification: {
+    table: notifications,
+    key: ['id'],
+    audience: 'OWNER',
+    audienceColumn: 'user_id',
+    channelBy: 'name',
+    columns: [
+      ...[
+        'id',
+        'user_id',
+        'type',
+        'category',
+        'title',
+        'message',
+        'priority',
+        'data',
+        'url',
+        'actions',
+        'actor_id',
+      ],
+      ...['is_read', 'delivered_at', 'read_at', 'expires_at', 'created_at', 'updated_at'],
+    ],
+  },
+} as const satisfies Record<string, BuiltInModel>;
+
+interface BuiltInModel {
+  readonly table: Table;
+  readonly key: readonly string[];
+  readonly audience: ModelAudience;
+  readonly audienceColumn: string | null;
+  /** What of a channel the audience column holds; `self`: the row is the channel. */
+  readonly channelBy: 'name' | 'id' | 'self';
+  readonly columns: readonly string[];
 }

@@ -22,6 +22,16 @@ export const toUser = (id: string): Recipient => ({ topic: bounded(`user:${id}`)
 /** Statements that append events make the topic themselves. */
 export const channelTopicPrefix = 'channel:';
 
+/** Which channels there are: every node, about one. */
+export const toChannels: Recipient = { topic: 'channels', type: 'all', id: null };
+
+/** A model as a whole: its changes where all may see them, and whatever concerns whoever follows it. */
+export const modelTopic = (model: string) => `model:${model}`;
+export const modelTopicOfOwner = (model: string, userId: string) => bounded(`model:${model}/owner/${userId}`);
+export const modelTopicOfPublic = (model: string) => `model:${model}/public`;
+export const modelTopicOfChannel = (model: string, channelId: string) =>
+  `model:${model}/channel/${channelId}`;
+
 /** By the channel's id and not by its name, which may come to name another channel. */
 export const toChannel = ({ id, name }: { id: string; name: string }): Recipient => ({
   topic: channelTopicPrefix + id,
@@ -31,8 +41,8 @@ export const toChannel = ({ id, name }: { id: string; name: string }): Recipient
 
 const longestTopic = 256;
 
-/** Topics are keys of indexes: a longer tail is hashed. */
+/** Topics are keys of indexes: a longer tail is hashed, as the function `realtime_topic` of the database does. */
 function bounded(topic: string): string {
   if (Buffer.byteLength(topic) <= longestTopic) return topic;
-  return `${topic.slice(0, 40)}#${createHash('sha256').update(topic).digest('hex')}`;
+  return `${[...topic].slice(0, 40).join('')}#${createHash('sha256').update(topic).digest('hex')}`;
 }

@@ -14,12 +14,14 @@ export interface JournalEvent {
   readonly recipientId: string | null;
   /** What the event is about, so that a later event can take its content back. */
   readonly subject: string | null;
-  /** True when every earlier event about the same subject is to be shown with this one's payload. */
+  /** True when it takes back the content of every earlier event about the same subject. */
   readonly erases: boolean;
   /** True when the event changes who may read what; such events are looked at as soon as they arrive. */
   readonly control: boolean;
   /** JSON: the state as of the event. */
   readonly payload: unknown;
+  /** The payload of the later event that has taken back the content of this one. */
+  readonly erasedBy?: unknown;
   /** When it was written, in milliseconds since 1970 by the database's clock. */
   readonly writtenAt: number;
 }
@@ -45,7 +47,13 @@ export interface Whisper {
   readonly writtenAt: number;
 }
 
-/** `earlier` as it is to be shown once `later` has taken its content back. */
+/** `earlier`, once `later` has taken its content back. */
 export function erased(earlier: JournalEvent, later: JournalEvent): JournalEvent {
-  return { ...earlier, payload: later.payload };
+  return { ...earlier, erasedBy: later.payload };
 }
+
+/**
+ * Of an event's id what it has in common with those that were written as one: events of one statement differ in
+ * the last four digits.
+ */
+export const sourceOf = (id: string) => id.slice(0, 32);

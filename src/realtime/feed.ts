@@ -68,6 +68,11 @@ export class Feed {
     return start === this.#events.length ? none : this.#events.slice(start);
   }
 
+  /** The event at a position, while it is here. */
+  at(position: number): JournalEvent | undefined {
+    return this.#events.findLast((event) => event.position <= position);
+  }
+
   #startAt(index: number): void {
     this.#events.splice(0, index);
     this.from = this.holedAt = this.#events[0]!.prev;

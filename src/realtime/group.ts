@@ -116,21 +116,35 @@ export class Group implements Watcher {
 
   renewed(until: number): void {
     this.renderings.clear();
-    for (const subscriber of this.subscribers) subscriber.renew(until);
+    for (const subscriber of this.subscribers) {
+      subscriber.renew(until);
+      if (this.#live.has(subscriber)) this.#dismiss(subscriber, 'behind');
+    }
     this.advanced();
   }
 
+  /** The topics of a live one are to be asked for before its turn has come. */
+  turn(subscriber: Subscriber): void {
+    if (this.#live.has(subscriber)) this.#dismiss(subscriber, 'turn');
+  }
+
   async #whisper(whisper: Whisper): Promise<void> {
+    const { topic, type } = whisper;
     const rendered = await this.renderings.of(whisper);
     for (const subscriber of this.subscribers) {
-      subscriber.whisper(`${whisper.topic} ${whisper.type}`, rendered);
+      if (subscriber.follows(topic)) subscriber.whisper(`${topic} ${type}`, rendered);
     }
   }
 
   async #tell(): Promise<void> {
     this.#telling = true;
+    // Many groups may be told of one event.
+    await nextTurn('live');
     for (let events = this.#next(); events?.length; events = this.#next()) {
-      await this.#send(await this.#show(events));
+      const { epoch } = this.hub;
+      const showings = await this.#show(events);
+      // What was shown of another epoch is no more.
+      if (epoch === this.hub.epoch) await this.#send(showings);
     }
     this.#telling = false;
     for (const subscriber of this.#behind) subscriber.wake();
@@ -157,6 +171,7 @@ export class Group implements Watcher {
 
   /** Who is admitted meanwhile stands where all of these are still to come, and is reached in the same round. */
   async #send(showings: readonly Showing[]): Promise<void> {
+    const { epoch } = this.hub;
     const { event } = showings.at(-1)!;
     const isTurning = first(this.#live)?.source.turns?.(event) ?? false;
     const sent = showings.map(() => 0);
@@ -171,7 +186,8 @@ export class Group implements Watcher {
       else if (subscriber.isFull) this.#dismiss(subscriber, 'slow');
       count += 1;
       if (count % stride !== 0 || performance.now() < until) continue;
-      await nextTurn();
+      await nextTurn('live');
+      if (epoch !== this.hub.epoch) return;
       until = performance.now() + turnMs;
     }
     this.position = event.position;

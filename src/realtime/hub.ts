@@ -1,7 +1,8 @@
 import { addressOf, type Bus, type BusMessage, controlTopic, type Listening } from './bus.ts';
 import type { ControlMessage, JournalEvent, Whisper } from './event.ts';
-import { Feed } from './feed.ts';
+import { readName } from './facet.ts';
 import { type Journal, type JournalPage, type Now, type Page, SharedReads } from './journal.ts';
+import { Topic, type ValuesOf } from './topic.ts';
 import { nextTurn } from './turns.ts';
 
 /** Is told when something happens in the topics that it is attached to. */
@@ -29,7 +30,6 @@ export interface HubTiming {
 
 const usualTiming: HubTiming = { missingMs: 100, silenceMs: 1_500, pollMs: 250, listenMs: 200 };
 const pageSize = 200;
-const feedCapacity = 128;
 
 /**
  * Topic → watchers on this node, over one bus subscription and one feed per topic.
@@ -44,6 +44,7 @@ export class Hub {
   readonly #journal: Journal;
   readonly #failed: (error: unknown) => void;
   readonly #timing: HubTiming;
+  readonly #valuesOf: ValuesOf;
   #topics = new Map<string, Topic>();
   #awaiting = new Set<Watcher>();
   #control: Listening | undefined;
@@ -58,12 +59,13 @@ export class Hub {
   #isClosed = false;
   readonly #reads: SharedReads;
 
-  constructor({ bus, journal, failed, timing = usualTiming }: HubOptions) {
+  constructor({ bus, journal, failed, timing = usualTiming, valuesOf = () => [] }: HubOptions) {
     this.#timing = timing;
     this.#bus = bus;
     this.#journal = journal;
     this.#reads = new SharedReads((topics, after) => this.#readBack(topics, after));
     this.#failed = failed;
+    this.#valuesOf = valuesOf;
   }
 
   get epoch(): string {
@@ -97,28 +99,29 @@ export class Hub {
     this.watermark = this.#known = Math.min(this.watermark, until);
     this.#control?.stop();
     this.#control = this.#listenToControl();
-    for (const [name, { bus, watchers }] of [...this.#topics]) {
-      bus.stop();
-      this.#listen(name, watchers);
-      for (const watcher of [...watchers.keys()]) watcher.renewed(until);
+    const topics = [...this.#topics];
+    for (const [name, earlier] of topics) {
+      earlier.bus.stop();
+      this.#listen(name, earlier);
+    }
+    // Only now: who is told may let go of any of them.
+    const watchers = new Set(topics.flatMap(([, { watchers }]) => watchers));
+    for (const watcher of watchers) watcher.renewed(until);
+  }
+
+  attach(names: readonly string[], watcher: Watcher): void {
+    for (const name of names) {
+      const { topic, facet } = readName(name);
+      (this.#topics.get(topic) ?? this.#listen(topic)).attach(facet, watcher);
     }
   }
 
-  attach(topics: readonly string[], watcher: Watcher): void {
-    for (const topic of topics) {
-      const { watchers } = this.#topics.get(topic) ?? this.#listen(topic);
-      watchers.set(watcher, (watchers.get(watcher) ?? 0) + 1);
-    }
-  }
-
-  detach(topics: readonly string[], watcher: Watcher): void {
-    for (const topic of topics) {
+  detach(names: readonly string[], watcher: Watcher): void {
+    for (const name of names) {
+      const { topic, facet } = readName(name);
       const known = this.#topics.get(topic);
-      const count = known?.watchers.get(watcher);
-      if (!known || !count) continue;
-      if (count > 1) known.watchers.set(watcher, count - 1);
-      else known.watchers.delete(watcher);
-      if (known.watchers.size > 0) continue;
+      known?.detach(facet, watcher);
+      if (!known?.isIdle) continue;
       this.#topics.delete(topic);
       known.bus.stop();
     }
@@ -129,14 +132,14 @@ export class Hub {
    * back that far. What came by several topics is there once, by the first of them. What is held back until the
    * watermark has moved, the watcher will be told of.
    */
-  after(topics: readonly string[], position: number, watcher: Watcher): readonly JournalEvent[] | null {
-    if (topics.length === 1) {
-      const events = this.#topics.get(topics[0]!)?.feed.after(position);
-      return events ? this.#upToWatermark(events, watcher) : null;
+  after(names: readonly string[], position: number, watcher: Watcher): readonly JournalEvent[] | null {
+    if (names.length === 1) {
+      const events = this.#after(names[0]!, position);
+      return events && this.#upToWatermark(events, watcher);
     }
     const merged = new Map<number, JournalEvent>();
-    for (const topic of topics) {
-      const events = this.#topics.get(topic)?.feed.after(position);
+    for (const name of names) {
+      const events = this.#after(name, position);
       if (!events) return null;
       for (const event of this.#upToWatermark(events, watcher)) {
         if (!merged.has(event.position)) merged.set(event.position, event);
@@ -153,17 +156,20 @@ export class Hub {
   /** The journal's present. It is read once at a time: who asks meanwhile shares the next reading. */
   now(): Promise<Now> {
     if (this.#gathering) return this.#gathering;
-    const now = this.#reading.then(nextTurn).then(() => {
-      this.#gathering = null;
-      return this.#journal.now();
-    });
+    const now = this.#reading
+      .then(() => nextTurn('catching up'))
+      .then(() => {
+        this.#gathering = null;
+        return this.#journal.now();
+      });
     this.#reading = now.catch(() => {});
     this.#gathering = now;
     return now;
   }
 
-  /** A page of the journal up to the watermark; who asks for the same at once shares it. */
-  async read(topics: readonly string[], after: number, watcher: Watcher): Promise<Page> {
+  /** A page of the journal up to the watermark, of whole topics; who asks for the same at once shares it. */
+  async read(names: readonly string[], after: number, watcher: Watcher): Promise<Page> {
+    const topics = [...new Set(names.map((name) => readName(name).topic))];
     const { events, upTo, gap } = await this.#reads.page(topics, after);
     return { events: this.#upToWatermark(events, watcher), upTo: Math.min(upTo, this.watermark), gap };
   }
@@ -173,6 +179,11 @@ export class Hub {
     const page = await this.#journal.read(topics, after, pageSize);
     if (topics.length === 1 && epoch === this.epoch) feed?.extend(after, page);
     return page;
+  }
+
+  #after(name: string, position: number): readonly JournalEvent[] | null {
+    const { topic, facet } = readName(name);
+    return this.#topics.get(topic)?.after(facet, position) ?? null;
   }
 
   #upToWatermark(events: readonly JournalEvent[], watcher: Watcher): readonly JournalEvent[] {
@@ -186,9 +197,11 @@ export class Hub {
     return this.#bus.listen(address, (message) => this.#told(message as ControlMessage));
   }
 
-  #listen(name: string, watchers: Topic['watchers'] = new Map()): Topic {
+  /** Whoever watched an earlier life of the topic watches this one. */
+  #listen(name: string, earlier?: Topic): Topic {
     const bus = this.#bus.listen(addressOf(this.epoch, name), (message) => this.#heard(message));
-    const topic: Topic = { feed: new Feed(feedCapacity), watchers, bus };
+    const topic = new Topic(bus, this.#valuesOf);
+    if (earlier) topic.inherit(earlier);
     this.#topics.set(name, topic);
     void this.#open(name, topic);
     return topic;
@@ -199,8 +212,10 @@ export class Hub {
     await Promise.race([topic.bus.listening, wait(this.#timing.listenMs)]);
     while (this.#topics.get(name) === topic) {
       try {
-        topic.feed.open((await this.now()).head);
-        for (const watcher of topic.watchers.keys()) watcher.advanced();
+        const { head } = await this.now();
+        // What the watermark passed meanwhile, it passed without waiting for this topic.
+        topic.open(Math.max(head, this.watermark));
+        for (const watcher of topic.watchers) watcher.advanced();
         return;
       } catch (error) {
         // Without the feed its subscribers still follow the journal.
@@ -213,19 +228,16 @@ export class Hub {
   #heard(message: BusMessage): void {
     if ('position' in message) this.#accept(message);
     else if ('topic' in message) {
-      for (const watcher of this.#topics.get(message.topic)?.watchers.keys() ?? [])
-        watcher.whispered(message);
+      for (const watcher of this.#topics.get(message.topic)?.watchers ?? []) watcher.whispered(message);
     }
   }
 
   #accept(event: JournalEvent): void {
-    const topic = this.#topics.get(event.topic);
-    // What changes rights is told also when it was missed and is read late.
-    if (!topic || (!topic.feed.append(event) && !event.control)) return;
-    for (const watcher of topic.watchers.keys()) watcher.arrived(event);
+    this.#topics.get(event.topic)?.accept(event);
   }
 
   #told(message: ControlMessage): void {
+    const { epoch } = this;
     // What was held up on the way is no sign of life.
     if (message.to < this.watermark) return;
     this.#heardAt = performance.now();
@@ -233,12 +245,12 @@ export class Hub {
     this.#known = Math.max(this.#known, message.to);
     if (message.from > this.watermark) void this.#follow();
     else if (this.#hasAll(message)) this.#advance(message.to);
-    else setTimeout(() => this.#settle(message), this.#timing.missingMs);
+    else setTimeout(() => this.#settle(message, epoch), this.#timing.missingMs);
   }
 
   /** What was missing has come by now, or is read. */
-  #settle(message: ControlMessage): void {
-    if (message.to <= this.watermark) return;
+  #settle(message: ControlMessage, epoch: string): void {
+    if (message.to <= this.watermark || epoch !== this.epoch) return;
     if (message.from <= this.watermark && this.#hasAll(message)) this.#advance(message.to);
     else void this.#follow();
   }
@@ -291,13 +303,8 @@ interface HubOptions {
   /** The database or the bus did not answer. */
   failed(error: unknown): void;
   readonly timing?: HubTiming;
-}
-
-interface Topic {
-  readonly feed: Feed;
-  /** How many times each is attached. */
-  readonly watchers: Map<Watcher, number>;
-  readonly bus: Listening;
+  /** What parts of topics are made by. */
+  readonly valuesOf?: ValuesOf;
 }
 
 const wait = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));

@@ -79,7 +79,7 @@ export class SharedReads {
   /** Waits for the read before it, and gathers until then. */
   async #run(topics: readonly string[], line: Line): Promise<JournalPage> {
     await line.last;
-    await nextTurn();
+    await nextTurn('catching up');
     const { after } = line.gathering!;
     line.gathering = null;
     return this.#read(topics, after);

@@ -8,7 +8,8 @@ export interface Ledger {
   /** Takes the lease if it is free: every earlier holder's fence is void from then on. */
   take(): Promise<Lease | null>;
   /**
-   * Moves one batch from outbox to journal, in one autocommitted statement that also renews the lease.
+   * Moves one batch, of about `limit` events, from outbox to journal, in one autocommitted statement that also
+   * renews the lease.
    * Null: the fence is void or the head is not the one named, and nothing was moved.
    */
   move(fence: number, head: number, limit: number): Promise<Batch | null>;
@@ -34,8 +35,8 @@ export interface Lease {
 
 export interface Batch {
   readonly head: number;
-  /** How many outbox rows were moved. */
-  readonly moved: number;
+  /** More was waiting than was moved. */
+  readonly isMore: boolean;
   /** In the order of their positions: one per event and topic. */
   readonly events: readonly JournalEvent[];
 }
@@ -187,10 +188,10 @@ export class Relay {
       return;
     }
     this.#movedAt = performance.now();
-    if (batch.moved < this.#limit) this.#lookedAt = this.#movedAt;
+    if (!batch.isMore) this.#lookedAt = this.#movedAt;
     this.#publish(this.#published, batch.head, batch.events);
     this.#published = batch.head;
-    if (batch.moved === this.#limit) this.#wake();
+    if (batch.isMore) this.#wake();
     this.#limit = Math.min(batchSize, this.#limit * 2);
   }
 

@@ -12,10 +12,16 @@ export interface SourceOptions {
   wants(event: JournalEvent): boolean;
   /** Does it take the viewer's right away? Then the subscription ends, and nothing later is delivered. */
   revokes?(event: JournalEvent): boolean;
+  /** Can it not be continued across? Then the subscription ends, and whoever follows it begins anew. */
+  expires?(event: JournalEvent): boolean;
   /** Does it change the topics? */
   turns?(event: JournalEvent): boolean;
   /** Is what is told in passing delivered? By default none is. */
   hears?(whisper: Whisper): boolean;
+  /** What is executed of a wanted event; by default the event itself. */
+  shows?(event: JournalEvent): unknown;
+  /** What `wants` and `shows` depend on beside the document and its variables. */
+  readonly version?: string;
   /** A topic of whispers alone, beside the others. */
   readonly ownTopic?: string;
 }

@@ -1,4 +1,4 @@
-import type { JournalEvent } from './event.ts';
+import { type JournalEvent, sourceOf } from './event.ts';
 import type { Group, Showing } from './group.ts';
 import type { Page } from './journal.ts';
 import type { Rendered } from './renderings.ts';
@@ -49,9 +49,11 @@ export class Subscriber {
   #wake: (() => void) | undefined;
   /** Something has happened since it last looked. */
   #isStirred = false;
-  #grace: NodeJS.Timeout | undefined;
-  /** The topics have to be asked for anew. */
-  #hasTurned = false;
+  /** Until it is ended, and until it asks for its topics, wherever it is by then. */
+  #ending: NodeJS.Timeout | undefined;
+  #turning: NodeJS.Timeout | undefined;
+  /** So many changes of the topics are known and not yet followed. */
+  #turns = 0;
   /** Events that were committed before a subscription that starts now, and relayed after. */
   #past: ReadonlySet<string> = none;
   #pastAt = 0;
@@ -80,7 +82,9 @@ export class Subscriber {
    * Answers false when its position lies beyond the journal's end, which this journal never gave out.
    */
   async start(): Promise<boolean> {
-    const { head, pending, at } = await this.#group.hub.now();
+    const { hub } = this.#group;
+    const { epoch } = hub;
+    const { head, pending, at } = await hub.now();
     const { after } = this.source;
     if (after !== null && after > head) return false;
     this.position = this.startedAt = after ?? head;
@@ -88,6 +92,8 @@ export class Subscriber {
     this.#pastAt = at;
     const topics = await this.source.topics(this.position);
     if (this.#state === 'closed') return true;
+    // Another epoch has begun: it has a present of its own, and perhaps not that position.
+    if (epoch !== hub.epoch) return after === null ? this.start() : false;
     if (this.source.ownTopic) this.#group.hub.attach([this.source.ownTopic], this.#group);
     this.#follow(topics);
     this.catchUp(after === null ? 'start' : 'resume');
@@ -97,7 +103,8 @@ export class Subscriber {
   close(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    clearTimeout(this.#grace);
+    clearTimeout(this.#ending);
+    clearTimeout(this.#turning);
     this.#group.hub.detach(this.topics, this.#group);
     if (this.source.ownTopic) this.#group.hub.detach([this.source.ownTopic], this.#group);
     this.#group.remove(this);
@@ -111,8 +118,11 @@ export class Subscriber {
    */
   heed(event: JournalEvent): void {
     if (event.position <= this.position) return;
-    if (this.source.revokes?.(event)) this.#grace ??= setTimeout(() => this.#end('revoked'), graceMs);
-    else if (this.#state === 'catching up' && this.source.turns?.(event)) this.#hasTurned = true;
+    const ends = this.#ends(event);
+    if (ends) this.#ending ??= setTimeout(() => this.#end(ends), graceMs);
+    if (!this.source.turns?.(event)) return;
+    this.#turns += 1;
+    this.#turning ??= setTimeout(() => this.#group.turn(this), graceMs);
   }
 
   /** Another epoch has begun: who stands above its beginning has seen what is no more. */
@@ -141,17 +151,25 @@ export class Subscriber {
     this.position = event.position;
     // What was written later is relayed after all of them.
     if (event.writtenAt > this.#pastAt) this.#past = none;
-    if (event.control && this.source.revokes?.(event)) this.#end('revoked');
-    else if (rendered && !this.#past.has(event.id)) {
+    const ends = this.#ends(event);
+    if (ends) this.#end(ends);
+    else if (rendered && !this.#past.has(sourceOf(event.id))) {
       this.sink.write(rendered);
       return true;
     }
     return false;
   }
 
-  /** Writes what was told in passing; while the connection is full only the newest of each key is kept. */
+  follows(topic: string): boolean {
+    return topic === this.source.ownTopic || this.topics.includes(topic);
+  }
+
+  /**
+   * Writes what was told in passing; while the connection is full only the newest of each key is kept. While it
+   * is not known which topics are left, none is told.
+   */
   whisper(key: string, rendered: Rendered): void {
-    if (this.#state === 'new' || this.#state === 'closed') return;
+    if (this.#state === 'new' || this.#state === 'closed' || this.#turns > 0) return;
     if (!this.sink.isFull) return void this.sink.write(rendered);
     if (this.#held.size === 0) void this.sink.drained().then(() => this.#release());
     this.#held.delete(key);
@@ -173,18 +191,21 @@ export class Subscriber {
   }
 
   async #pull(reason: string): Promise<void> {
-    this.#hasTurned ||= reason === 'turn';
+    if (reason === 'turn') this.#turns += 1;
     let resuming = reason === 'resume';
     while (this.#state === 'catching up') {
-      if (this.#hasTurned) await this.#turn();
+      if (this.#turns > 0) await this.#turn();
       if (this.sink.isFull) {
         await this.sink.drained();
         continue;
       }
       this.#isStirred = false;
+      const { hub } = this.#group;
+      const { epoch } = hub;
       const recent = this.#fromFeed();
       const page = recent ?? (await this.#fromJournal());
-      if (page === null) continue;
+      // What was read of another epoch is no more.
+      if (page === null || epoch !== hub.epoch) continue;
       if (resuming) this.#group.meter.resumed(page.gap ? 'expired' : 'continued');
       resuming = false;
       if (page.gap) return this.#end('expired');
@@ -215,33 +236,36 @@ export class Subscriber {
 
   async #sendPage({ events, upTo }: Page): Promise<void> {
     const group = this.#group;
+    const { epoch } = group.hub;
+    // Many are given a page at once, and between pages others have their turn.
+    await nextTurn('catching up');
     for (const event of events) {
       const rendering = this.source.wants(event) ? group.renderings.of(event) : null;
       const rendered = rendering instanceof Promise ? await rendering : rendering;
-      if (this.#state !== 'catching up' || this.#group !== group) return;
+      if (this.#state !== 'catching up' || this.#group !== group || epoch !== group.hub.epoch) return;
+      if (this.#turns > 0) return;
       if (this.send({ event, rendered }))
         this.#group.meter.delivered(1, (Date.now() - event.writtenAt) / 1_000);
-      this.#hasTurned ||= this.source.turns?.(event) ?? false;
-      if (this.#hasTurned || this.sink.isFull) return;
+      if (this.source.turns?.(event)) this.#turns += 1;
+      if (this.#turns > 0 || this.sink.isFull) return;
     }
     this.position = Math.max(this.position, upTo);
-    // Between pages others have their turn.
-    await nextTurn();
   }
 
-  /** The topics have changed at this position. */
+  /** The topics have changed at this position, and perhaps once more while they were asked for. */
   async #turn(): Promise<void> {
-    while (this.#state === 'catching up') {
+    while (this.#turns > 0 && this.#state === 'catching up') {
+      const turns = this.#turns;
       try {
-        this.#hasTurned = false;
         const topics = await this.source.topics(this.position);
         if (this.#state === 'catching up') this.#follow(topics);
-        return;
+        this.#turns -= turns;
       } catch {
-        this.#hasTurned = true;
         await new Promise((resolve) => setTimeout(resolve, retryMs));
       }
     }
+    clearTimeout(this.#turning);
+    this.#turning = undefined;
   }
 
   #follow(topics: readonly string[]): void {
@@ -249,6 +273,8 @@ export class Subscriber {
     hub.attach(topics, this.#group);
     hub.detach(this.topics, this.#group);
     this.topics = topics;
+    // Some of it may be of a topic that is not among them.
+    this.#held.clear();
   }
 
   /** Only where the node knows everything up to here: else something at or below could still arrive. */
@@ -270,6 +296,12 @@ export class Subscriber {
         resolve();
       };
     });
+  }
+
+  #ends(event: JournalEvent): EndReason | null {
+    if (!event.control) return null;
+    if (this.source.revokes?.(event)) return 'revoked';
+    return this.source.expires?.(event) ? 'expired' : null;
   }
 
   #release(): void {

@@ -1,16 +1,17 @@
-/** For how long one turn of the event loop may be held, in milliseconds. */
+/** For how long one turn of the event loop may be held by each line, in milliseconds. */
 export const turnMs = 3;
 
-let waiting: (() => void)[] = [];
+/** Neither waits for the other: a storm of resumes does not hold up what happens now, nor the other way round. */
+const lines: Record<'live' | 'catching up', (() => void)[]> = { live: [], 'catching up': [] };
 let isScheduled = false;
 
 /**
  * Resolves in a later turn of the event loop, in the order of asking: who has much to do does it in parts, and
  * between them sockets are read and timers run. Each turn lets on as many as there is time for.
  */
-export function nextTurn(): Promise<void> {
+export function nextTurn(line: keyof typeof lines): Promise<void> {
   return new Promise((resolve) => {
-    waiting.push(resolve);
+    lines[line].push(resolve);
     schedule();
   });
 }
@@ -22,9 +23,16 @@ function schedule(): void {
 }
 
 async function letOn(): Promise<void> {
+  await letOnFrom('live');
+  await letOnFrom('catching up');
+  isScheduled = false;
+  if (lines.live.length + lines['catching up'].length > 0) schedule();
+}
+
+async function letOnFrom(line: keyof typeof lines): Promise<void> {
   const until = performance.now() + turnMs;
-  const due = waiting;
-  waiting = [];
+  const due = lines[line];
+  lines[line] = [];
   let index = 0;
   while (index < due.length && performance.now() < until) {
     due[index]!();
@@ -34,9 +42,7 @@ async function letOn(): Promise<void> {
     await settled;
     await settled;
   }
-  waiting = [...due.slice(index), ...waiting];
-  isScheduled = false;
-  if (waiting.length > 0) schedule();
+  lines[line] = [...due.slice(index), ...lines[line]];
 }
 
 const settled = Promise.resolve();

@@ -6,6 +6,7 @@ import './channel.ts';
 import './message.ts';
 import './notification.ts';
 import './event.ts';
+import './model.ts';
 import './session.ts';
 
 export const schema = builder.toSchema();

@@ -26,6 +26,8 @@ interface Audience {
   readonly operation: Operation;
   /** Null: what is shown is common to all viewers. */
   readonly viewer: Viewer | null;
+  readonly key: string;
+  readonly shows: SourceOptions['shows'];
   readonly renderings: Renderings;
   readonly groups: Map<string, Group>;
 }
@@ -71,7 +73,7 @@ export class Groups {
   }
 
   #groupOf(operation: Operation, source: SourceOptions, viewer: Viewer): Group {
-    const audience = this.#audienceOf(operation, viewer);
+    const audience = this.#audienceOf(operation, source, viewer);
     const { groups, renderings } = audience;
     const key =
       audience.viewer === null && source.isCommon ? '' : JSON.stringify([viewer.id, source.ownTopic]);
@@ -87,22 +89,21 @@ export class Groups {
     return group;
   }
 
-  #audienceOf(operation: Operation, everyone: Viewer): Audience {
+  #audienceOf(operation: Operation, { shows, version }: SourceOptions, everyone: Viewer): Audience {
     const viewer = this.#mayBeCommon(operation.document) ? null : everyone;
-    const key = keyOf(operation, viewer);
+    const key = keyOf(operation, version, viewer);
     const known = this.#audiences.get(key);
     if (known) return known;
     const render = (event: JournalEvent | Whisper) => this.#render(event, audience);
     const renderings = new Renderings({ render, meter: this.#options.meter });
-    const audience: Audience = { operation, viewer, renderings, groups: new Map() };
+    const audience: Audience = { operation, viewer, key, shows, renderings, groups: new Map() };
     this.#audiences.set(key, audience);
     return audience;
   }
 
   #drop(audience: Audience): void {
     audience.renderings.close();
-    const key = keyOf(audience.operation, audience.viewer);
-    if (this.#audiences.get(key) === audience) this.#audiences.delete(key);
+    if (this.#audiences.get(audience.key) === audience) this.#audiences.delete(audience.key);
   }
 
   #mayBeCommon(document: DocumentNode): boolean {
@@ -115,12 +116,14 @@ export class Groups {
 
   /** What was declared common is not: from now on it is executed for each viewer. */
   #part({ operation, groups }: Audience): void {
-    if (!this.#mayBeCommon(operation.document)) return;
-    this.#isCommon.set(operation.document, false);
-    this.#options.log.error(
-      { operation: operation.shape },
-      'what is declared common depends on its viewer: it is executed for each from now on',
-    );
+    // A document has an audience for each choice of its variables, and each comes apart when it is touched.
+    if (this.#mayBeCommon(operation.document)) {
+      this.#isCommon.set(operation.document, false);
+      this.#options.log.error(
+        { operation: operation.shape },
+        'what is declared common depends on its viewer: it is executed for each from now on',
+      );
+    }
     for (const group of [...groups.values()]) {
       for (const subscriber of group.subscribers) {
         const { viewer } = subscriber.sink as ViewerSink;
@@ -148,7 +151,7 @@ export class Groups {
         document,
         operationName: operation.name?.value,
         variableValues: variables,
-        rootValue: event,
+        rootValue: audience.shows && 'position' in event ? audience.shows(event) : event,
         contextValue: audience.viewer
           ? createContext(domain, audience.viewer)
           : createCommonContext(domain, touch),
@@ -173,8 +176,8 @@ export class Groups {
   }
 }
 
-const keyOf = ({ shape }: Operation, viewer: Viewer | null) =>
-  viewer ? JSON.stringify([viewer.id, viewer.roles, shape]) : shape;
+const keyOf = ({ shape }: Operation, version: string | undefined, viewer: Viewer | null) =>
+  JSON.stringify([shape, version, viewer?.id, viewer?.roles]);
 
 const wait = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
 

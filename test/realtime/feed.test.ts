@@ -65,5 +65,5 @@ test('content that was taken back after the reading does not come back', () => {
   feed.extend(8, { events: run(5, 12), upTo: 24, floor: 0 });
 
   const shown = feed.after(8)!.find(({ position }) => position === 12);
-  expect(shown?.payload).toBe('gone');
+  expect(shown?.erasedBy).toBe('gone');
 });

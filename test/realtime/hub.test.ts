@@ -59,3 +59,45 @@ test.each([
     await hub.close();
   },
 );
+
+test('a topic whose last event is lost while it is first listened to is not taken to be whole', async () => {
+  const bus = new MemoryBus();
+  const missing = revocation(1, 0);
+  let answer = () => {};
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  let asked = 0;
+  const journal: Journal = {
+    epoch,
+    now: async () => {
+      asked += 1;
+      if (asked > 1) await answered;
+      return { head: 0, pending: new Set(), at: 0 };
+    },
+    read: async () => ({ events: [missing], upTo: 1, floor: 0 }),
+    stretch: async () => ({ events: [missing], upTo: 1 }),
+  };
+  const hub = new Hub({ bus, journal, failed: (error) => expect(error).toBeNull() });
+  await hub.start();
+  let isOpen = false;
+  const watcher: Watcher = {
+    arrived() {},
+    advanced: () => {
+      isOpen = true;
+    },
+    whispered() {},
+    renewed() {},
+  };
+  hub.attach(['nodes'], watcher);
+  await eventually(() => expect(asked).toBe(2));
+  bus.publish(addressOf(epoch, controlTopic), { from: 0, to: 1, topics: { nodes: 1 } });
+  expect(hub.watermark).toBe(1);
+  answer();
+  await eventually(() => expect(isOpen).toBe(true));
+
+  expect(hub.after(['nodes'], 0, watcher)).toBeNull();
+  expect((await hub.read(['nodes'], 0, watcher)).events).toEqual([missing]);
+  expect(hub.after(['nodes'], 1, watcher)).toEqual([]);
+  await hub.close();
+});

@@ -6,6 +6,7 @@ import { silent } from '../../src/realtime/meter.ts';
 import { type Rendered, Renderings } from '../../src/realtime/renderings.ts';
 import { Subscriber } from '../../src/realtime/subscriber.ts';
 import { TestSink, World } from '../support/world.ts';
+import { Listener, Lives, turn } from './lives.ts';
 
 const topics = ['a', 'b', 'c'];
 
@@ -24,12 +25,14 @@ class SlowSink extends TestSink {
 
 const renderedOf = (position: number): Rendered => ({ payload: '', position: String(position), bytes: {} });
 
-function groupOf({ hub }: World, render: (event: object) => Rendered | Promise<Rendered>): Group {
+function groupOf({ hub }: World | Lives, render: (event: object) => Rendered | Promise<Rendered>): Group {
   const renderings = new Renderings({ render, meter: silent });
   return new Group({ hub, meter: silent, renderings, emptied: () => {} });
 }
 
-const turn = () => new Promise((resolve) => setImmediate(resolve));
+const turns = async (count: number) => {
+  for (let index = 0; index < count; index += 1) await turn();
+};
 
 const steps = fc.array(
   fc.oneof(
@@ -51,7 +54,8 @@ const steps = fc.array(
         back: fc.nat(20),
       }),
     },
-    { weight: 2, arbitrary: fc.record({ do: fc.constant('turn') }) },
+    { weight: 4, arbitrary: fc.record({ do: fc.constant('turn'), count: fc.integer({ min: 1, max: 4 }) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('renew'), back: fc.nat(8) }) },
     {
       weight: 1,
       arbitrary: fc.record({
@@ -62,7 +66,9 @@ const steps = fc.array(
     },
   ),
   { minLength: 5, maxLength: 120 },
-) as fc.Arbitrary<{ do: string; topic: string; lost: boolean; capacity: number; back: number }[]>;
+) as fc.Arbitrary<
+  { do: string; topic: string; lost: boolean; capacity: number; back: number; count: number }[]
+>;
 
 describe('subscribers of one group', () => {
   test.each([
@@ -70,52 +76,63 @@ describe('subscribers of one group', () => {
     ['several topics', ['a', 'c']],
   ])('of %s each hold a gap-free run in order, whatever is lost, slow or late', async (_name, followed) => {
     await fc.assert(
-      fc.asyncProperty(steps, fc.boolean(), async (script, isAsync) => {
-        const world = new World({ missingMs: 2, silenceMs: 50, pollMs: 10, listenMs: 5 });
+      fc.asyncProperty(steps, fc.boolean(), fc.boolean(), async (script, isAsync, isRenewed) => {
+        const world = new Lives({ missingMs: 2, silenceMs: 50, pollMs: 10, listenMs: 5 });
         await world.hub.start();
         const render = (event: object) => {
-          const { position } = event as JournalEvent;
-          const rendered = renderedOf(position);
-          return isAsync && position % 2 === 0 ? turn().then(() => rendered) : rendered;
+          const { position, id } = event as JournalEvent;
+          const rendered = { ...renderedOf(position), payload: id };
+          return isAsync && position % 4 > 0 ? turns(position % 4).then(() => rendered) : rendered;
         };
         const groups = [groupOf(world, render), groupOf(world, render)];
-        const joined: { sink: TestSink; subscriber: Subscriber; from: number }[] = [];
-        const head = () => world.events.at(-1)?.position ?? 0;
+        const joined: { sink: Listener; subscriber: Subscriber; from: number }[] = [];
+        const refused = new Set<Subscriber>();
         for (const step of script) {
-          if (step.do === 'relay') world.relay(step.topic, step.lost);
+          if (step.do === 'relay') world.relay(step.topic, { isLost: step.lost });
           if (step.do === 'control') world.control(step.lost);
           if (step.do === 'drain') for (const { sink } of joined) sink.drain();
-          if (step.do === 'turn') await turn();
+          if (step.do === 'turn') await turns(step.count);
+          if (step.do === 'renew' && isRenewed) world.renew(Math.max(0, world.head - step.back));
           if (step.do === 'move') {
             for (const { subscriber } of joined.slice(-step.capacity))
               subscriber.move(groups[step.back % 2]!);
           }
           if (step.do === 'join') {
-            const sink = new TestSink(step.capacity);
-            const from = Math.max(0, head() - step.back);
+            const sink = new Listener(step.capacity);
+            const from = Math.max(0, world.head - step.back);
             const source = { after: from, topics: async () => followed, wants: () => true };
             const subscriber = new Subscriber({ source, group: groups[0]!, sink, closed: () => {} });
-            void subscriber.start();
+            void subscriber.start().then((isAccepted) => isAccepted || refused.add(subscriber));
             joined.push({ sink, subscriber, from });
           }
         }
         // The end: the relay's next message gets through, and everybody reads.
         for (let index = 0; index < 2; index += 1) {
-          world.relay('a', false);
-          world.control(false);
+          world.relay('a');
+          world.control();
         }
-        const isWanted = ({ topic, position }: JournalEvent, from: number) =>
-          followed.includes(topic) && position > from;
-        const expected = (from: number) =>
-          world.events.filter((event) => isWanted(event, from)).map(({ position }) => position);
+        const run = (events: readonly JournalEvent[], from: number) =>
+          events
+            .filter(({ topic, position }) => followed.includes(topic) && position > from)
+            .map(({ id }) => id);
+        const going = () =>
+          joined.filter(({ sink, subscriber }) => sink.ended === null && !refused.has(subscriber));
+        const expected = ({ from }: { from: number }) => run(world.events, from);
         const deadline = performance.now() + 3_000;
         while (performance.now() < deadline) {
-          if (joined.every(({ sink, from }) => sink.heard.length >= expected(from).length)) break;
+          if (going().every((one) => one.sink.payloads.length >= expected(one).length)) break;
           for (const { sink } of joined) sink.drain();
           await turn();
         }
         await turn();
-        for (const { sink, from } of joined) expect(sink.heard).toEqual(expected(from));
+        for (const one of going()) expect(one.sink.payloads).toEqual(expected(one));
+        // Who was ended or refused because of another epoch had a run of the one it was in, as far as it came.
+        for (const { sink, from } of joined) {
+          const [life] = sink.payloads.at(-1)?.split(':') ?? [];
+          const events = world.past.get(Number(life)) ?? world.events;
+          expect(sink.payloads).toEqual(run(events, from).slice(0, sink.payloads.length));
+        }
+        if (!isRenewed) expect(going()).toHaveLength(joined.length);
         for (const { subscriber } of joined) subscriber.close();
         expect({ subscribers: groups[0]!.size + groups[1]!.size, topics: world.hub.size }).toEqual({
           subscribers: 0,
@@ -180,6 +197,60 @@ describe('subscribers of one group', () => {
     for (const { sink, from } of open) expect(sink.heard).toEqual(expected(from));
     for (const { subscriber } of joined) subscriber.close();
     expect(group.size).toBe(0);
+    await world.hub.close();
+  });
+
+  test('are told in slices also when each is a group of its own, and each misses nothing', async () => {
+    const world = new World();
+    await world.hub.start();
+    const joined = await Promise.all(
+      Array.from({ length: 200 }, async () => {
+        const group = groupOf(world, (event) => renderedOf((event as JournalEvent).position));
+        const sink = new SlowSink();
+        const source = { after: 0, topics: async () => ['a'], wants: () => true };
+        const subscriber = new Subscriber({ source, group, sink, closed: () => {} });
+        await subscriber.start();
+        return { sink, subscriber };
+      }),
+    );
+    for (let index = 0; index < 10; index += 1) await turn();
+    for (let round = 1; round <= 5; round += 1) {
+      for (let index = 0; index < 3; index += 1) world.relay('a', false);
+      world.control(false);
+      await turn();
+      const heard = new Set(joined.map(({ sink }) => sink.heard.length));
+      expect(heard.size).toBeGreaterThan(1);
+    }
+    while (joined.some(({ sink }) => sink.heard.length < 15)) await turn();
+    await turn();
+
+    const expected = Array.from({ length: 15 }, (_, index) => index + 1);
+    for (const { sink } of joined) expect(sink.heard).toEqual(expected);
+    for (const { subscriber } of joined) subscriber.close();
+    await world.hub.close();
+  });
+
+  test('are given a page in slices when many come back at once', async () => {
+    const world = new World();
+    await world.hub.start();
+    const group = groupOf(world, (event) => renderedOf((event as JournalEvent).position));
+    for (let index = 0; index < 3; index += 1) world.relay('a', false);
+    world.control(false);
+    const joined = await Promise.all(
+      Array.from({ length: 200 }, async () => {
+        const sink = new SlowSink();
+        const source = { after: 0, topics: async () => ['a'], wants: () => true };
+        const subscriber = new Subscriber({ source, group, sink, closed: () => {} });
+        await subscriber.start();
+        return { sink, subscriber };
+      }),
+    );
+    while (joined.every(({ sink }) => sink.heard.length === 0)) await turn();
+    expect(joined.some(({ sink }) => sink.heard.length === 0)).toBe(true);
+    while (joined.some(({ sink }) => sink.heard.length < 3)) await turn();
+
+    for (const { sink } of joined) expect(sink.heard).toEqual([1, 2, 3]);
+    for (const { subscriber } of joined) subscriber.close();
     await world.hub.close();
   });
 

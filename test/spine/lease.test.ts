@@ -96,7 +96,7 @@ describe('two relays that both believe to lead', () => {
       ] as const) {
         if (!batch) continue;
         heads.set(ledger, batch.head);
-        moved += batch.moved;
+        moved += batch.events.length;
       }
       expect(batches.filter((batch) => batch).length).toBeLessThanOrEqual(1);
     }

@@ -3,7 +3,7 @@ import { createTokens } from '../../src/auth/tokens.ts';
 import { parseConfig } from '../../src/config.ts';
 import type { Role } from '../../src/domain/viewer.ts';
 import { createLog } from '../../src/observability/log.ts';
-import { startServer } from '../../src/server.ts';
+import { openDatabase, serve } from '../../src/server.ts';
 import { freshDatabase } from './database.ts';
 import { EventStreamClient } from './sse.ts';
 import { type OperationRequest, type Payload, SocketClient } from './websocket.ts';
@@ -41,6 +41,8 @@ export interface TestServer {
     variables?: Record<string, unknown>,
     roles?: readonly Role[],
   ): Promise<any>;
+  /** Statements of somebody else, by the way of the database alone; answers the rows of the last. */
+  sql(...statements: string[]): Promise<any[]>;
   /** One line of the metrics. */
   metric(line: string): Promise<number | undefined>;
   close(): Promise<void>;
@@ -63,7 +65,8 @@ export async function testServer(
     ...(usedUrl ? { DATABASE_URL: usedUrl } : {}),
     ...environment,
   });
-  const server = await startServer(config, createLog(config.logLevel));
+  const opened = await openDatabase(config);
+  const server = await serve(config, opened, createLog(config.logLevel));
   const { sign } = createTokens({ secret: config.tokens.secret! });
   const tokens = new Map<string, Promise<string>>();
   const url = `${server.url}/graphql`;
@@ -100,6 +103,11 @@ export async function testServer(
       const { data, errors } = await run(...request);
       if (errors) throw new Error(JSON.stringify(errors));
       return data;
+    },
+    sql: async (...statements) => {
+      let rows: any[] = [];
+      for (const statement of statements) rows = await opened.query(statement);
+      return rows;
     },
     metric: async (line) => {
       const text = await (await fetch(`${server.url}/metrics`)).text();
