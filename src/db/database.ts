@@ -37,6 +37,12 @@ export interface Transaction extends Queryable {
   readonly waiting: OutboxRow[];
 }
 
+/**
+ * What every session is set to. The journal is read by pages out of an index that has their order. Of a partition that has not been analysed yet the
+ * planner believes that there is little, and would sort all that is behind for each page.
+ */
+export const settings = { enable_bitmapscan: 'off' } as const;
+
 /** The SQLSTATE of whatever a driver or drizzle threw. */
 export function sqlState(error: unknown): string | undefined {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {

@@ -3,7 +3,7 @@ import { PGlite, types } from '@electric-sql/pglite';
 import { sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/pglite';
 import { lockDirectory } from '../lib/directory-lock.ts';
-import type { Database, Statement } from './database.ts';
+import { type Database, type Statement, settings } from './database.ts';
 import { insertWaiting, type OutboxRow } from './outbox.ts';
 import * as tables from './tables.ts';
 
@@ -23,6 +23,7 @@ export async function openEmbedded(directory: string): Promise<Database> {
       throw error;
     },
   );
+  for (const [name, value] of Object.entries(settings)) await pglite.exec(`set ${name} = ${value}`);
   const orm = drizzle(pglite, { schema: tables });
   const query = async <Row>(statement: string, parameters: readonly unknown[] = []) =>
     (await pglite.query<Row>(statement, [...parameters])).rows;

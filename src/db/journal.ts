@@ -81,6 +81,7 @@ interface TopicRow extends EventRow {
 
 /** What a later event has taken back is told together with that one, also while that one still waits. */
 const readTopics = `
+with erasing as materialized (select subject, topics, payload from realtime_outbox where erases)
 select (select head from realtime_relay where part = 0)::float8 as head, asked, coalesce(h.head, 0)::float8 as "topicHead",
        e.*
   from unnest($1::text[]) asked
@@ -92,10 +93,10 @@ select (select head from realtime_relay where part = 0)::float8 as head, asked, 
                 coalesce((select x.payload from realtime_events x
                            where x.topic = e.topic and x.subject = e.subject and x.erases and x.position > e.position
                            limit 1),
-                         (select x.payload from realtime_outbox x
-                           where x.subject = e.subject and x.erases and e.topic = any(x.topics) limit 1))::text as "erasedBy",
+                         (select x.payload from erasing x where x.subject = e.subject and e.topic = any(x.topics) limit 1))::text as "erasedBy",
                 floor(extract(epoch from e.created_at) * 1000)::float8 as "writtenAt"
-           from realtime_events e where e.topic = asked and e.position > $2 order by e.position limit $3) e on true
+           from (select * from realtime_events
+                  where topic = asked and position > $2 order by position limit $3) e) e on true
  order by e.position, asked`;
 
 function toRun(rows: readonly TopicRow[], after: number, limit: number): JournalPage {

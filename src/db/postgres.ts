@@ -1,20 +1,18 @@
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
-import postgres from 'postgres';
+import type postgres from 'postgres';
 import { listenToHeart } from '../lib/heart.ts';
+import { connect } from './connect.ts';
 import { type Database, isAway, type Queryable, type Statement, type Transaction } from './database.ts';
 import { insertWaiting, type OutboxRow } from './outbox.ts';
 import * as tables from './tables.ts';
 
 const transactions = 10;
 const readers = 6;
-const statementMs = 15_000;
-const idleMs = 10_000;
 /** The server gives a statement up before that; who has not answered by then is not there. */
 const answerMs = 20_000;
 /** A server that does not answer so small a question within the limit is out of reach, whatever TCP says. */
 const beatMs = 500;
 const mostBeats = 5;
-const connectSeconds = 3;
 
 /** A PostgreSQL server, version 14 or newer. */
 export function openPostgres(url: string): Database {
@@ -283,48 +281,3 @@ function ormOver({ options }: postgres.Sql, unsafe: Unsafe): PostgresJsDatabase<
   const prepared: Unsafe = (statement, parameters) => unsafe(statement, parameters, { prepare: true });
   return drizzle({ options, unsafe: prepared } as unknown as postgres.Sql, { schema: tables });
 }
-
-function connect(url: string, max: number, onclose: () => void): postgres.Sql {
-  return postgres(url, {
-    max,
-    onclose,
-    connect_timeout: connectSeconds,
-    max_lifetime: null,
-    backoff: () => 0.05,
-    onnotice: () => {},
-    connection: {
-      application_name: 'gravitycar-realtime',
-      TimeZone: 'UTC', // Elsewhere an instant may be of five digits of years, or seconds off the hour.
-      statement_timeout: statementMs,
-      // Of a node that is gone without a word, nothing stays locked for long.
-      idle_in_transaction_session_timeout: idleMs,
-      tcp_user_timeout: idleMs,
-      tcp_keepalives_idle: 5,
-      tcp_keepalives_interval: 2,
-      tcp_keepalives_count: 3,
-    },
-    // postgres.js asks for the types of arrays on each connection, and nobody hears when that is cut off: an
-    // unhandled rejection, which ends the process. Those that are used are named instead.
-    fetch_types: false,
-    types: {
-      texts: arrayOf(1009),
-      uuids: arrayOf(2951),
-      json: { to: 114, from: [114, 3802], serialize: unchanged, parse: unchanged },
-    },
-  });
-}
-
-/** Arrays go out as literals, and come back as they are: drizzle reads them itself. */
-function arrayOf(oid: number) {
-  return {
-    to: oid,
-    from: [oid],
-    serialize: (items: string | readonly string[]) =>
-      typeof items === 'string' ? items : `{${items.map(quoted).join(',')}}`,
-    parse: unchanged,
-  };
-}
-
-const unchanged = (text: string) => text;
-
-const quoted = (item: string) => `"${item.replace(/[\\"]/g, '\\$&')}"`;

@@ -3,7 +3,7 @@ import { eventually } from '../support/eventually.ts';
 import { type ListRequest, LiveList } from '../support/live-list.ts';
 import { databases, type TestServer, testServer } from '../support/server.ts';
 
-const rounds = 12;
+const rounds = 8;
 const changesPerRound = 40;
 const watch = 'mutation Watch($input: WatchModelInput!) { watchModel(input: $input) { id } }';
 const people = ['ada', 'bob', 'carol'];

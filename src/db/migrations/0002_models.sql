@@ -161,12 +161,13 @@ begin
       from sides s
            cross join lateral (select case m.channel_by when 'self' then s.r else places -> (s.r ->> m.audience_column) end as channel) c),
   pairs as (
-    select coalesce(o.place, n.place) as place, o.image as o, n.image as n, o.key as o_key, n.key as n_key,
-           o.topic as o_topic, n.topic as n_topic, o.recipient as o_recipient, n.recipient as n_recipient,
-           coalesce(c.o is not null and c.n is not null, false) as is_update
-      from changed c
-           left join placed o on o.place = c.place and o.side = 'old'
-           left join placed n on n.place = c.place and n.side = 'new'),
+    select place, count(*) = 2 as is_update,
+           (array_agg(image) filter (where side = 'old'))[1] as o, (array_agg(image) filter (where side = 'new'))[1] as n,
+           (array_agg(key) filter (where side = 'old'))[1] as o_key, (array_agg(key) filter (where side = 'new'))[1] as n_key,
+           (array_agg(topic) filter (where side = 'old'))[1] as o_topic, (array_agg(topic) filter (where side = 'new'))[1] as n_topic,
+           (array_agg(recipient) filter (where side = 'old'))[1] as o_recipient,
+           (array_agg(recipient) filter (where side = 'new'))[1] as n_recipient
+      from placed group by place),
   told as (
     select p.place, e.*
       from pairs p cross join lateral (
