@@ -26,6 +26,8 @@ export interface LiveListOptions<Row> {
   /** The address of the WebSocket, `ws://localhost:4000/graphql`. */
   readonly url: string;
   readonly token: () => string | Promise<string>;
+  /** Where there is none, as in Node before 22: that of the package `ws`. */
+  readonly webSocketImpl?: unknown;
   readonly model: string;
   /** Column to value, or to a list of values. */
   readonly where?: Record<string, unknown>;
@@ -47,6 +49,7 @@ const document = `subscription List($model: String!, $where: JSON, $after: Posit
 export function liveList<Row>({
   url,
   token,
+  webSocketImpl,
   model,
   where,
   load,
@@ -55,6 +58,7 @@ export function liveList<Row>({
 }: LiveListOptions<Row>): () => void {
   const client: Client = createClient({
     url,
+    webSocketImpl,
     connectionParams: async () => ({ token: await token() }),
     retryAttempts: Number.POSITIVE_INFINITY,
     shouldRetry: () => true,

@@ -33,8 +33,9 @@ function parseArguments(args: string[]): NewWatch {
     },
   });
   const [table] = positionals;
-  const [, audience, audienceColumn] =
-    /^(EVERYONE|SERVICE|OWNER|CHANNEL)(?::(.+))?$/.exec(values.audience ?? '') ?? [];
+  const [, open, narrow, audienceColumn] =
+    /^(?:(EVERYONE|SERVICE)|(OWNER|CHANNEL):(.+))$/.exec(values.audience ?? '') ?? [];
+  const audience = open ?? narrow;
   if (!table || positionals.length > 1 || !audience) throw new Error(usage);
   return {
     table,

@@ -24,6 +24,16 @@ const columnType = `(select case t.typtype when 'e' then 'enum'
                                  else format_type(coalesce(nullif(t.typbasetype, 0), t.oid), null) end
                        from pg_type t where t.oid = a.atttypid)`;
 
+/** SQL: why the changes of table `c` of schema `n` cannot be captured. */
+const obstacle = `case
+           when n.nspname in ('pg_catalog', 'information_schema', 'pg_toast') then 'it is the database''s own'
+           when c.relkind in ('v', 'm') then 'it is a view'
+           when c.relkind = 'f' then 'it is a foreign table'
+           when c.relkind = 'p' or c.relispartition then 'it is partitioned, and what is written to one part is not seen at the whole'
+           when c.relpersistence = 't' then 'it is temporary'
+           when exists (select from pg_inherits where inhparent = c.oid or inhrelid = c.oid) then 'it inherits or is inherited from'
+         end`;
+
 /** A table by its exact name; null when there is none. Without a schema it is looked for where ours are. */
 export async function findTable(
   database: Database,
@@ -37,14 +47,7 @@ export async function findTable(
 const findShape = `
 select json_build_object(
          'schema', n.nspname, 'name', c.relname, 'relation', format('%I.%I', n.nspname, c.relname),
-         'obstacle', case
-           when n.nspname in ('pg_catalog', 'information_schema', 'pg_toast') then 'it is the database''s own'
-           when c.relkind in ('v', 'm') then 'it is a view'
-           when c.relkind = 'f' then 'it is a foreign table'
-           when c.relkind = 'p' or c.relispartition then 'it is partitioned, and what is written to one part is not seen at the whole'
-           when c.relpersistence = 't' then 'it is temporary'
-           when exists (select from pg_inherits where inhparent = c.oid or inhrelid = c.oid) then 'it inherits or is inherited from'
-         end,
+         'obstacle', ${obstacle},
          'columns', (select coalesce(json_agg(json_build_object('name', a.attname, 'type', ${columnType}) order by a.attnum), '[]')
                        from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
          'keys', (select coalesce(json_agg(k.columns order by k.indisprimary desc, k.indexrelid), '[]') from (
@@ -67,9 +70,13 @@ export async function findBroken(database: Database): Promise<{ name: string; re
 const findBrokenModels = `
 select m.name, coalesce(case when w.relation is null then 'The table is gone.' end,
                         'The column "' || gone.name || '" is gone.',
-                        'The type of the column "' || other.name || '" has changed.') as reason
+                        'The type of the column "' || other.name || '" has changed.',
+                        'The table cannot be watched any more: ' || present.obstacle || '.') as reason
   from realtime_models m
        left join lateral (select relation from realtime_watched(m.name) relation limit 1) w on true
+       left join lateral (
+         select ${obstacle} as obstacle from pg_class c join pg_namespace n on n.oid = c.relnamespace
+          where c.oid = w.relation) present on true
        left join lateral (
          select used.name from unnest(m.columns || m.key_columns || array_remove(array[m.audience_column], null)) used(name)
           where not exists (select from pg_attribute a
@@ -79,4 +86,4 @@ select m.name, coalesce(case when w.relation is null then 'The table is gone.' e
            join pg_attribute a on a.attrelid = w.relation and a.attname = known.name
           where ${columnType} <> known.type limit 1) other on true
  where m.disabled_reason is null and not m.is_built_in
-   and (w.relation is null or gone.name is not null or other.name is not null)`;
+   and (w.relation is null or gone.name is not null or other.name is not null or present.obstacle is not null)`;

@@ -30,6 +30,7 @@ export interface NewChannel {
 /** The payload of the events that tell who may read: kind `access`. */
 export interface AccessPayload {
   readonly channelId: string;
+  readonly name: string;
   readonly kind: ChannelKind;
   /** Left out when it concerns everybody. */
   readonly userId?: string;
@@ -308,10 +309,10 @@ function joined(channel: ChannelRow, member: MemberRow): NewEvent {
 function access(
   type: string,
   recipients: NewEvent['recipients'],
-  { id, kind }: ChannelRow,
-  about: Omit<AccessPayload, 'channelId' | 'kind'>,
+  { id, name, kind }: ChannelRow,
+  about: Omit<AccessPayload, 'channelId' | 'name' | 'kind'>,
 ): NewEvent {
-  const payload: AccessPayload = { channelId: id, kind, ...about };
+  const payload: AccessPayload = { channelId: id, name, kind, ...about };
   return { kind: 'access', type, recipients, payload, control: true };
 }
 

@@ -59,7 +59,8 @@ export class ModelFilter {
       ...this.#where.map(({ column, type, values }) => ({ name: `${type}:${column}`, values: [...values] })),
     ];
     const [smallest] = facets.sort((one, other) => one.values.length - other.values.length);
-    this.facet = smallest && smallest.values.length <= mostIndexed ? smallest : null;
+    const isUseful = smallest && smallest.values.length > 0 && smallest.values.length <= mostIndexed;
+    this.facet = isUseful ? smallest : null;
   }
 
   /** Where the row stands toward the selection after the change; null where the change is none of its business. */

@@ -17,7 +17,7 @@ const reading: Readonly<Record<string, Read>> = {
   boolean: (value) => (typeof value === 'boolean' ? value : null),
   smallint: integer,
   integer,
-  bigint: decimal,
+  bigint: whole,
   numeric: decimal,
   real: float,
   'double precision': float,
@@ -50,12 +50,19 @@ export function canonical(type: string, value: unknown): string | null {
 /** What JavaScript's numbers cannot hold is text. */
 function decimal(value: unknown): string | null {
   if (typeof value !== 'string' && typeof value !== 'number') return null;
+  // What is already another number than was written is not asked for.
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) return null;
   const given = String(value);
   if (given === 'NaN' || given === 'Infinity' || given === '-Infinity') return given;
   const [, sign, whole, fraction] = decimalPattern.exec(given) ?? [];
   if (whole === undefined) return null;
   const digits = fraction ? `${whole}.${fraction}` : whole;
   return sign === '-' && /[1-9]/.test(digits) ? `-${digits}` : digits;
+}
+
+function whole(value: unknown): string | null {
+  const read = decimal(value);
+  return read !== null && /^-?\d+$/.test(read) ? read : null;
 }
 
 function specialFloat(value: unknown): string | null {

@@ -90,14 +90,14 @@ export function createModels({ database, positions, watches }: ModelsOptions) {
       const { facet } = filter;
       const partsOf = (topic: string) =>
         facet ? facet.values.map((value) => partNamed(topic, { name: facet.name, value })) : [topic];
-      /** Of audience CHANNEL: the channels whose loss is a loss of rows. */
+      /** Of audience CHANNEL: those that are asked for, by name or id, and those of them that are read. */
+      const named = model.audience === 'CHANNEL' ? filter.valuesOf(model.audienceColumn!) : null;
       let read: ReadonlySet<string> = new Set();
 
       async function topics(): Promise<string[]> {
         const [audience, base] = [model.audience, modelTopic(name)];
         if (audience === 'OWNER') return [base, ...partsOf(modelTopicOfOwner(name, me.id))];
         if (audience !== 'CHANNEL') return partsOf(base);
-        const named = filter.valuesOf(model.audienceColumn!);
         const found = await readable(me, model.channelBy, named);
         read = new Set(found.map(({ id }) => id));
         const hasPublic = named === null || found.some(({ kind }) => kind === 'PUBLIC');
@@ -123,7 +123,8 @@ export function createModels({ database, positions, watches }: ModelsOptions) {
         wants: ({ kind, control, payload }) =>
           kind === 'model' && !control && filter.membership(payload as ModelPayload) !== null,
         shows: (event) => changeOf(event, shown, filter),
-        expires: (event) => (event.kind === 'model' ? event.control : changesReading(event, me, model, read)),
+        expires: (event) =>
+          event.kind === 'model' ? event.control : changesReading(event, me, model, { named, read }),
       });
     },
   };
@@ -134,10 +135,12 @@ function changesReading(
   { kind, type, payload }: JournalEvent,
   viewer: Viewer,
   { channelBy, audience }: ModelRow,
-  read: ReadonlySet<string>,
+  { named, read }: { named: readonly string[] | null; read: ReadonlySet<string> },
 ): boolean {
   if (kind !== 'access' || audience !== 'CHANNEL') return false;
-  const { channelId, kind: channelKind, userId } = payload as AccessPayload;
+  const { channelId, name, kind: channelKind, userId } = payload as AccessPayload;
+  const isAskedFor = named === null || named.includes(channelBy === 'name' ? name : channelId);
+  if (!isAskedFor) return false;
   const isPublic = channelKind === 'PUBLIC';
   if (userId !== undefined) return userId === viewer.id && !isPublic && !isStaff(viewer);
   // Of a public channel its own row tells; and a message is of a channel that is there already.

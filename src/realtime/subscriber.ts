@@ -301,7 +301,8 @@ export class Subscriber {
   #ends(event: JournalEvent): EndReason | null {
     if (!event.control) return null;
     if (this.source.revokes?.(event)) return 'revoked';
-    return this.source.expires?.(event) ? 'expired' : null;
+    // What was committed before it began has been taken into account.
+    return this.source.expires?.(event) && !this.#past.has(sourceOf(event.id)) ? 'expired' : null;
   }
 
   #release(): void {

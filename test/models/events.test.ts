@@ -134,6 +134,8 @@ describe.each(databases)('events of models on %s', (kind) => {
       { n: { a: 1 } },
       { n: [[1]] },
       { big: 'x' },
+      { big: 1.5 },
+      { big: 2 ** 53 },
       { u: 'x' },
       { at: 'yesterday' },
       { doc: { a: 1 } },
@@ -228,6 +230,72 @@ describe.each(databases)('events of models on %s', (kind) => {
       ['2', 'ENTERED', { id: 2, note: 'stays' }],
       ['1', 'LEFT', null],
     ]);
+    await stream.socket.close();
+  });
+
+  test('of a deleted message come without what it said, also those from before', async () => {
+    const { position } = await server.ask('ada', '{ position }');
+    const { sendMessage } = await server.ask('ada', send, { body: 'a word too many' });
+    await server.ask(
+      'ada',
+      'mutation Edit($id: ID!) { editMessage(id: $id, body: "a word too many!") { id } }',
+      { id: sendMessage.id },
+    );
+    await server.ask('ada', 'mutation Delete($id: ID!) { deleteMessage(id: $id) { id } }', {
+      id: sendMessage.id,
+    });
+    const stream = await ModelStream.open(server, 'ada', { model: 'Message', after: position });
+    const told = [await stream.next(), await stream.next(), await stream.next()];
+    expect(told.map(({ data, record }) => [data?.body, record?.id])).toEqual([
+      [undefined, undefined],
+      [undefined, undefined],
+      ['', sendMessage.id],
+    ]);
+    await stream.socket.close();
+  });
+
+  test('are alike whatever the session of the writer is set to, and whatever its columns are called', async () => {
+    const { name, model } = await table(
+      'id int primary key, span interval, f float8, raw bytea, t text, n text, o text, j json, key text, hidden text, model text, c int, r text, part int, secret json',
+    );
+    const stream = await ModelStream.open(server, 'ada', { model });
+    const settings = {
+      intervalstyle: 'iso_8601',
+      bytea_output: 'escape',
+      extra_float_digits: '-5',
+      timezone: 'Asia/Tokyo',
+    };
+    const set = Object.entries(settings).map(
+      ([setting, value]) => `perform set_config('${setting}', '${value}', true);`,
+    );
+    await server.sql(
+      `do $$ begin ${set.join(' ')}
+         insert into ${name} (id, span, f, raw, j, secret, t)
+         values (1, '1 day 2 hours', 0.1::float8 + 0.2::float8, 'ab', '{"a": "x\\u0000y"}', '{}', 't');
+       end $$`,
+      `update ${name} set t = 'u', key = 'k', model = 'm', hidden = 'h', j = '{"b": "\\u0000"}'`,
+    );
+    expect(await stream.next()).toMatchObject({
+      data: { span: '1 day 02:00:00', f: 0.30000000000000004, raw: '\\x6162' },
+    });
+    const { changed, data } = await stream.next();
+    expect(changed).toEqual(['t', 'j', 'key', 'hidden', 'model']);
+    expect(Object.keys(data)).not.toContain('secret');
+    await stream.socket.close();
+  });
+
+  test('of channels that are named by a filter go on when others come and go', async () => {
+    const { name, model } = await table('id int primary key, channel text', {
+      audience: 'CHANNEL',
+      audienceColumn: 'channel',
+    });
+    const stream = await ModelStream.open(server, 'ada', { model, where: { channel: ['general', 'later'] } });
+    await server.ask('ada', 'mutation { createChannel(input: { name: "other" }) { id } }');
+    await server.ask('ada', 'mutation { createChannel(input: { name: "mine", kind: PRIVATE }) { id } }');
+    await server.sql(`insert into ${name} values (1, 'general'), (2, 'other'), (3, 'mine')`);
+    expect((await stream.next()).recordId).toBe('1');
+    await server.ask('bob', 'mutation { createChannel(input: { name: "later" }) { id } }');
+    expect(await stream.code()).toBe('POSITION_EXPIRED');
     await stream.socket.close();
   });
 

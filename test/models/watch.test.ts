@@ -171,4 +171,18 @@ describe.each(databases)('watching a table on %s', (kind) => {
     await eventually(async () => expect(await reason('Changing')).toBe('The table is gone.'), 15_000);
     for (const { socket } of [stream, after]) await socket.close();
   });
+
+  test('ends when the table becomes a part of another, whose writes are not seen', async () => {
+    await server.sql(
+      'create table whole (id int primary key) partition by range (id)',
+      'create table piece (id int primary key)',
+    );
+    await watchAs('admin', { table: 'piece', audience: 'EVERYONE' });
+    await server.sql('alter table whole attach partition piece for values from (0) to (10)');
+    await eventually(async () => {
+      const { watchedModels } = await server.ask('root', list, {}, ['admin']);
+      const piece = watchedModels.find((model: any) => model.name === 'Piece');
+      expect(piece.disabledReason).toContain('it is partitioned');
+    }, 15_000);
+  });
 });

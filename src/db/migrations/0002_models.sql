@@ -27,31 +27,42 @@ ALTER TABLE "realtime_outbox" ALTER COLUMN "rows" SET STORAGE EXTERNAL;
 --> statement-breakpoint
 ALTER TABLE "realtime_outbox" SET (toast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 1000, toast.autovacuum_vacuum_cost_delay = 0);
 --> statement-breakpoint
+-- A row without some of its columns. An escape that no text can hold may stand in a column of type json.
+CREATE FUNCTION "realtime_without"(r json, hidden text[]) RETURNS json LANGUAGE sql IMMUTABLE
+  SET search_path = pg_catalog, pg_temp AS $$
+  select json_object_agg(name, value) from json_each(replace(r::text, '\u0000', '\ufffd')::json) column_of(name, value) where name <> all(hidden)
+$$;
+--> statement-breakpoint
 -- Captures what a statement changed: its rows go to the outbox as they are, some hundred in one row, in the
 -- transaction of the change and with as little work as can be. It takes no lock, and nothing that a table may hold
 -- or lose makes it fail: what the rows mean is found out when they are moved. With the rights of who watches and
 -- not of who writes, and alike in every session.
 --
---   arguments   the model; the columns that are left out, if any; the columns of the key
+--   arguments   the model; the columns that are left out, if any; whether one is of type json, which cannot be read as
+--               jsonb whatever it holds; the columns of the key
 CREATE FUNCTION "realtime_capture"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-  SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $capture$
+  SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET intervalstyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = 1
+  AS $capture$
 -- A table may have columns of any name: only the innermost selects see them.
 #variable_conflict use_variable
 declare
   model constant text := TG_ARGV[0];
   hidden constant text[] := nullif(TG_ARGV[1], '');
-  key constant text[] := TG_ARGV[2:];
+  has_json constant boolean := TG_ARGV[2];
+  key constant text[] := TG_ARGV[3:];
 begin
   if TG_OP = 'INSERT' then
     insert into public.realtime_outbox (event_id, topics, recipient_types, recipient_ids, kind, event_type, subject, payload, rows, changes)
     select gen_random_uuid(), '{}', '{}', '{}', 'rows', TG_OP, model, '{}', json_agg(c.j), count(*)
-      from (select case when hidden is null then row_to_json(t.*) else (to_jsonb(t.*) - hidden)::json end as j,
+      from (select case when hidden is null then row_to_json(t.*) when has_json then public.realtime_without(row_to_json(t.*), hidden)
+                        else (to_jsonb(t.*) - hidden)::json end as j,
                    (row_number() over () - 1) / 200 as part
               from new_rows t) c group by c.part order by c.part;
   elsif TG_OP = 'DELETE' then
     insert into public.realtime_outbox (event_id, topics, recipient_types, recipient_ids, kind, event_type, subject, payload, rows, changes)
     select gen_random_uuid(), '{}', '{}', '{}', 'rows', TG_OP, model, '{}', json_agg(c.j), count(*)
-      from (select case when hidden is null then row_to_json(t.*) else (to_jsonb(t.*) - hidden)::json end as j,
+      from (select case when hidden is null then row_to_json(t.*) when has_json then public.realtime_without(row_to_json(t.*), hidden)
+                        else (to_jsonb(t.*) - hidden)::json end as j,
                    (row_number() over () - 1) / 200 as part
               from old_rows t) c group by c.part order by c.part;
   elsif TG_OP = 'UPDATE' then
@@ -63,13 +74,15 @@ begin
               from (select r.j, (select case when bool_and(r.readable ->> k.name is not null) then array_agg(r.readable ->> k.name) end
                                    from unnest(key) k(name)) as k
                       from (select u.j, replace(u.j::text, '\u0000', '\ufffd')::json as readable
-                              from (select case when hidden is null then row_to_json(t.*) else (to_jsonb(t.*) - hidden)::json end as j
+                              from (select case when hidden is null then row_to_json(t.*) when has_json then public.realtime_without(row_to_json(t.*), hidden)
+                        else (to_jsonb(t.*) - hidden)::json end as j
                                       from old_rows t offset 0) u offset 0) r) o
                    full join
                    (select r.j, (select case when bool_and(r.readable ->> k.name is not null) then array_agg(r.readable ->> k.name) end
                                    from unnest(key) k(name)) as k
                       from (select u.j, replace(u.j::text, '\u0000', '\ufffd')::json as readable
-                              from (select case when hidden is null then row_to_json(t.*) else (to_jsonb(t.*) - hidden)::json end as j
+                              from (select case when hidden is null then row_to_json(t.*) when has_json then public.realtime_without(row_to_json(t.*), hidden)
+                        else (to_jsonb(t.*) - hidden)::json end as j
                                       from new_rows t offset 0) u offset 0) r) n
                    on n.k = o.k) c
      group by c.part order by c.part;
@@ -179,7 +192,9 @@ begin
                jsonb_build_object('action', 'DELETED', 'key', p.o_key, 'old', p.o)
          where not p.is_update and p.o is not null
         union all
-        select 1, 'model.updated', false, p.n_topic, p.n_recipient, p.n_key,
+        -- A message that is deleted stays as a row, without its content.
+        select 1, 'model.updated', m.is_built_in and p.n ->> 'deleted_at' is not null and p.o ->> 'deleted_at' is null,
+               p.n_topic, p.n_recipient, p.n_key,
                jsonb_build_object('action', 'UPDATED', 'key', p.n_key, 'new', p.n, 'old', (
                  select jsonb_object_agg(b.name, b.value) from jsonb_each(p.o) b(name, value) where p.n -> b.name is distinct from b.value))
          where p.is_update and p.n_topic = p.o_topic and p.n <> p.o
@@ -232,11 +247,10 @@ CREATE FUNCTION "realtime_watch"(model text, relation regclass, key_columns text
 declare
   known text[] := array(select attname::text from pg_attribute where attrelid = relation and attnum > 0 and not attisdropped);
   hidden text[] := array(select name from unnest(known) name where name <> all(used_columns || key_columns));
-  -- Of a row with such a column one cannot be taken out without reading all of it, and what it holds may not be readable.
   has_json boolean := exists (
     select from pg_attribute where attrelid = relation and attnum > 0 and not attisdropped and atttypid = 'json'::regtype);
   arguments text := (select string_agg(quote_literal(argument), ', ' order by place)
-                       from unnest(array[model, case when hidden = '{}' or has_json then '' else hidden::text end] || key_columns)
+                       from unnest(array[model, case when hidden = '{}' then '' else hidden::text end, has_json::text] || key_columns)
                             with ordinality given(argument, place));
 begin
   perform realtime_unwatch(model);
