@@ -6,6 +6,7 @@ import { connect } from './connect.ts';
 import { fanout } from './fanout.ts';
 import { idle } from './idle.ts';
 import { latency } from './latency.ts';
+import { models } from './models.ts';
 import { nodes } from './nodes.ts';
 import { relay } from './relay.ts';
 import { slow } from './slow.ts';
@@ -21,6 +22,7 @@ const benchmarks: Record<string, () => Promise<Row[]>> = {
   fanout,
   idle,
   latency,
+  models,
   nodes,
   relay,
   slow,

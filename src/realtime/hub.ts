@@ -1,8 +1,8 @@
 import { addressOf, type Bus, type BusMessage, controlTopic, type Listening } from './bus.ts';
 import type { ControlMessage, JournalEvent, Whisper } from './event.ts';
-import { readName } from './facet.ts';
+import { PageIndex, readName, type ValuesOf } from './facet.ts';
 import { type Journal, type JournalPage, type Now, type Page, SharedReads } from './journal.ts';
-import { Topic, type ValuesOf } from './topic.ts';
+import { Topic } from './topic.ts';
 import { nextTurn } from './turns.ts';
 
 /** Is told when something happens in the topics that it is attached to. */
@@ -45,6 +45,7 @@ export class Hub {
   readonly #failed: (error: unknown) => void;
   readonly #timing: HubTiming;
   readonly #valuesOf: ValuesOf;
+  readonly #index: PageIndex;
   #topics = new Map<string, Topic>();
   #awaiting = new Set<Watcher>();
   #control: Listening | undefined;
@@ -66,6 +67,7 @@ export class Hub {
     this.#reads = new SharedReads((topics, after) => this.#readBack(topics, after));
     this.#failed = failed;
     this.#valuesOf = valuesOf;
+    this.#index = new PageIndex(valuesOf);
   }
 
   get epoch(): string {
@@ -167,11 +169,12 @@ export class Hub {
     return now;
   }
 
-  /** A page of the journal up to the watermark, of whole topics; who asks for the same at once shares it. */
+  /** A page of the journal up to the watermark; who asks for the same topics at once shares it. */
   async read(names: readonly string[], after: number, watcher: Watcher): Promise<Page> {
     const topics = [...new Set(names.map((name) => readName(name).topic))];
-    const { events, upTo, gap } = await this.#reads.page(topics, after);
-    return { events: this.#upToWatermark(events, watcher), upTo: Math.min(upTo, this.watermark), gap };
+    const { events, shared, upTo, gap } = await this.#reads.page(topics, after);
+    const known = this.#upToWatermark(events, watcher);
+    return { events: this.#index.select(known, shared, names), upTo: Math.min(upTo, this.watermark), gap };
   }
 
   async #readBack(topics: readonly string[], after: number): Promise<JournalPage> {

@@ -49,13 +49,14 @@ export class SharedReads {
     this.#read = read;
   }
 
-  async page(topics: readonly string[], after: number): Promise<Page> {
+  async page(topics: readonly string[], after: number): Promise<SharedPage> {
     for (;;) {
       const gathering = this.#join(topics, after);
       const { events, upTo, floor } = await gathering.run;
       // It may end before it comes to who asked from further on.
-      if (upTo < after && gathering.after < after) continue;
-      return { events: events.filter(({ position }) => position > after), upTo, gap: after < floor };
+      if (upTo <= after && gathering.after < after) continue;
+      const behind = events.filter(({ position }) => position > after);
+      return { events: behind, shared: events, upTo, gap: after < floor };
     }
   }
 
@@ -84,6 +85,11 @@ export class SharedReads {
     line.gathering = null;
     return this.#read(topics, after);
   }
+}
+
+/** A page as it was read for several, and what one of them is given of it. */
+interface SharedPage extends Page {
+  readonly shared: readonly JournalEvent[];
 }
 
 /** The reads of the same topics, one behind the other. */

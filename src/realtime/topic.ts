@@ -1,11 +1,8 @@
 import type { Listening } from './bus.ts';
 import type { JournalEvent } from './event.ts';
-import type { Facet } from './facet.ts';
+import type { Facet, ValuesOf } from './facet.ts';
 import { Feed } from './feed.ts';
 import type { Watcher } from './hub.ts';
-
-/** The values of an event under the name of a facet, before and after. */
-export type ValuesOf = (event: JournalEvent, name: string) => readonly string[];
 
 const feedCapacity = 128;
 
@@ -78,15 +75,20 @@ export class Topic {
 
   /** What changes rights is told also when it was missed and is read late. */
   accept(event: JournalEvent): void {
+    const { holedAt } = this.feed;
     const isNew = this.feed.append(event);
     if (!isNew && !event.control) return;
     for (const watcher of this.#whole.keys()) watcher.arrived(event);
+    // Nobody knows whose part a hole has swallowed something of.
+    const isHoled = this.feed.holedAt > holedAt;
     for (const [name, byValue] of this.#parts) {
       for (const part of event.control ? byValue.values() : this.#named(byValue, event, name)) {
         if (isNew) part.positions.push(event.position);
         for (const watcher of part.watchers.keys()) watcher.arrived(event);
       }
     }
+    if (isHoled)
+      for (const part of this.#all()) for (const watcher of part.watchers.keys()) watcher.advanced();
   }
 
   /** As {@link Feed.after}. */

@@ -8,6 +8,9 @@ import { TestSink } from '../support/world.ts';
 
 export const turn = () => new Promise((resolve) => setImmediate(resolve));
 
+/** What parts of topics are made by: an event is of one of three. */
+export const thirdOf = ({ position }: JournalEvent) => [String(position % 3)];
+
 /**
  * A journal in memory that may lose its end and begin another life, and the bus that may lose what it is told.
  * What is read is of the moment of asking, and comes a turn later. An event's id is `life:position`.
@@ -24,7 +27,7 @@ export class Lives {
 
   constructor(timing?: HubTiming) {
     const failed = (error: unknown) => expect(error).toBeNull();
-    this.hub = new Hub({ bus: this.bus, journal: this.#journal(), failed, timing });
+    this.hub = new Hub({ bus: this.bus, journal: this.#journal(), failed, timing, valuesOf: thirdOf });
   }
 
   relay(topic: string, { isLost = false, control = false } = {}): JournalEvent {

@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { JournalEvent } from '../../src/realtime/event.ts';
+import { partNamed, readName } from '../../src/realtime/facet.ts';
 import { Group } from '../../src/realtime/group.ts';
 import { silent } from '../../src/realtime/meter.ts';
 import { type Rendered, Renderings } from '../../src/realtime/renderings.ts';
 import { Subscriber } from '../../src/realtime/subscriber.ts';
 import { TestSink, World } from '../support/world.ts';
-import { Listener, Lives, turn } from './lives.ts';
+import { Listener, Lives, thirdOf, turn } from './lives.ts';
 
 const topics = ['a', 'b', 'c'];
 
@@ -29,6 +30,11 @@ function groupOf({ hub }: World | Lives, render: (event: object) => Rendered | P
   const renderings = new Renderings({ render, meter: silent });
   return new Group({ hub, meter: silent, renderings, emptied: () => {} });
 }
+
+const isIn = (event: JournalEvent, name: string) => {
+  const { topic, facet } = readName(name);
+  return event.topic === topic && (facet === null || thirdOf(event).includes(facet.value));
+};
 
 const turns = async (count: number) => {
   for (let index = 0; index < count; index += 1) await turn();
@@ -74,6 +80,11 @@ describe('subscribers of one group', () => {
   test.each([
     ['one topic', ['a']],
     ['several topics', ['a', 'c']],
+    ['a part of a topic', [partNamed('a', { name: 'third', value: '1' })]],
+    [
+      'parts of several topics',
+      ['a', 'c'].flatMap((topic) => ['0', '2'].map((value) => partNamed(topic, { name: 'third', value }))),
+    ],
   ])('of %s each hold a gap-free run in order, whatever is lost, slow or late', async (_name, followed) => {
     await fc.assert(
       fc.asyncProperty(steps, fc.boolean(), fc.boolean(), async (script, isAsync, isRenewed) => {
@@ -113,7 +124,7 @@ describe('subscribers of one group', () => {
         }
         const run = (events: readonly JournalEvent[], from: number) =>
           events
-            .filter(({ topic, position }) => followed.includes(topic) && position > from)
+            .filter((event) => event.position > from && followed.some((name) => isIn(event, name)))
             .map(({ id }) => id);
         const going = () =>
           joined.filter(({ sink, subscriber }) => sink.ended === null && !refused.has(subscriber));

@@ -42,7 +42,7 @@ $$;
 --               jsonb whatever it holds; the columns of the key
 CREATE FUNCTION "realtime_capture"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET intervalstyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = 1
-  AS $capture$
+  SET plan_cache_mode = 'force_generic_plan' AS $capture$
 -- A table may have columns of any name: only the innermost selects see them.
 #variable_conflict use_variable
 declare
@@ -129,7 +129,8 @@ $$;
 CREATE FUNCTION "realtime_events_of"(source uuid, op text, model text, rows json)
   RETURNS TABLE (place bigint, id uuid, event_type text, topic text, recipient_type text, recipient_id text, subject text,
                  erases boolean, payload jsonb)
-  LANGUAGE plpgsql STABLE AS $events$
+  LANGUAGE plpgsql STABLE SET plan_cache_mode = 'force_generic_plan' AS $events$
+-- Planned once: planning it costs a hundred times what a row does.
 #variable_conflict use_column
 declare
   m realtime_models;
