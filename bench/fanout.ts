@@ -30,8 +30,8 @@ const cells: readonly Cell[] = wires.flatMap((wire) => [
   { wire, clients: 5_000, publishes: 200 },
 ]);
 const users = 50;
-/** So many messages to a few clients until what is compiled is compiled, and so many more to all of them. */
-const warmups = { messages: 4_000, clients: 20, toAll: 200 };
+/** So many messages to a few clients until what is compiled is compiled, and so many more deliveries to all of them. */
+const warmups = { messages: 4_000, clients: 20, deliveries: 200_000 };
 /** As many wait for their answer at once in a burst. */
 const abreast = 50;
 /**
@@ -40,7 +40,7 @@ const abreast = 50;
  * servers alike.
  */
 const mostByKept = 1_000;
-const rounds = process.argv.includes('--thorough') ? 5 : 3;
+const rounds = process.argv.includes('--thorough') ? 5 : process.argv.includes('--once') ? 1 : 3;
 const names = ['ours', 'floor', 'peer'] as const;
 
 /** One channel, and everybody in it. `--only websocket,1000,burst` narrows it down. */
@@ -79,7 +79,10 @@ async function measure(name: Rival['name'], { wire, clients, publishes, perSecon
     await publishAll(rival, load, { clients: warmups.clients, publishes: warmups.messages });
     await load.order({ do: 'leave' });
     await load.order({ ...connect, clients });
-    await publishAll(rival, load, { clients, publishes: warmups.toAll });
+    await publishAll(rival, load, {
+      clients,
+      publishes: Math.min(200, warmups.deliveries / clients),
+    });
     await pause(300);
     const [cpu, startedAt] = [cpuOf(rival.pid), performance.now()];
     const { latencies, cpuSeconds } = await publishAll(rival, load, { clients, publishes, perSecond });
