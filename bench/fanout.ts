@@ -39,7 +39,7 @@ const abreast = 50;
  * for having been idle, perhaps just when they are used again. Then each message comes by one of its own, to all
  * servers alike.
  */
-const mostByKept = 1_000;
+const mostByKept = 500;
 const rounds = process.argv.includes('--thorough') ? 5 : process.argv.includes('--once') ? 1 : 3;
 const names = ['ours', 'floor', 'peer'] as const;
 
