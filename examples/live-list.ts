@@ -64,9 +64,11 @@ export function liveList<Row>({
     shouldRetry: () => true,
   });
   let isStopped = false;
+  let leave = () => {};
   follow().catch(failed);
   return () => {
     isStopped = true;
+    leave();
     void client.dispose();
   };
 
@@ -82,6 +84,7 @@ export function liveList<Row>({
         variables: { model, where },
         extensions,
       });
+      leave = () => void events.return?.();
       try {
         for await (const { data, errors, extensions: told } of events) {
           if (errors) throw errors;
