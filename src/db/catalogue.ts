@@ -63,12 +63,14 @@ select json_build_object(
    and case when $1::text is null then pg_table_is_visible(c.oid) else n.nspname = $1 end`;
 
 /** Watched models that can no longer be told, and why. */
-export async function findBroken(database: Database): Promise<{ name: string; reason: string }[]> {
+export async function findBroken(
+  database: Database,
+): Promise<{ id: string; name: string; reason: string }[]> {
   return database.query(findBrokenModels);
 }
 
 const findBrokenModels = `
-select m.name, coalesce(case when w.relation is null then 'The table is gone.' end,
+select m.id::text as id, m.name, coalesce(case when w.relation is null then 'The table is gone.' end,
                         'The column "' || gone.name || '" is gone.',
                         'The type of the column "' || other.name || '" has changed.',
                         'The table cannot be watched any more: ' || present.obstacle || '.') as reason

@@ -100,13 +100,15 @@ export function createWatches({ database, committed }: WatchesOptions) {
     /** Disables what can no longer be told, since its table or a column of it is gone. Answers what that was. */
     async disableBroken(): Promise<{ name: string; reason: string }[]> {
       const broken = await findBroken(database);
-      for (const { name, reason } of broken) {
+      for (const { id, name, reason } of broken) {
         await alone(database, async (tx) => {
-          await tx
+          // It may have been watched anew meanwhile, as another row.
+          const disabled = await tx
             .update(realtimeModels)
             .set({ disabledReason: reason })
-            .where(eq(realtimeModels.name, name));
-          await stop(tx, name);
+            .where(eq(realtimeModels.id, id))
+            .returning({ id: realtimeModels.id });
+          if (disabled.length > 0) await stop(tx, name);
         });
       }
       if (broken.length > 0) committed();
