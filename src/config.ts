@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { parseDuration } from './lib/duration.ts';
+import { isNetwork } from './lib/network.ts';
 
 /** Thrown with every mistake at once. */
 export class ConfigError extends Error {
@@ -95,6 +96,11 @@ const origins = list.refine(
   'is not a list of origins such as https://app.example.com',
 );
 
+const networks = list.refine(
+  (items) => items.every(isNetwork),
+  'is not a list of addresses and networks such as 10.0.0.0/8 or 2001:db8::1',
+);
+
 const redisUrls = list.refine(
   (items) =>
     items.every((item) => URL.canParse(item) && ['redis:', 'rediss:'].includes(new URL(item).protocol)),
@@ -122,7 +128,7 @@ const schema = z
     MAX_CONNECTIONS_PER_USER: whole(1).default(20),
     MAX_SUBSCRIPTIONS_PER_CONNECTION: whole(1).default(100),
     CONNECTION_RATE_PER_IP: rate.default({ count: 60, perMs: 60_000 }),
-    TRUSTED_PROXIES: list.optional(),
+    TRUSTED_PROXIES: networks.optional(),
     SOCKET_MESSAGE_RATE: rate.default({ count: 300, perMs: 1_000 }),
     OPERATION_RATE_PER_USER: rate.default({ count: 600, perMs: 60_000 }),
     MESSAGE_RATE_PER_USER: rate.default({ count: 60, perMs: 10_000 }),

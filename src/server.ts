@@ -35,6 +35,7 @@ import { Positions } from './realtime/position.ts';
 import { Relay } from './realtime/relay.ts';
 import { RedisBus } from './redis/bus.ts';
 import { schema } from './schema/index.ts';
+import { createClientAddressOf } from './transports/address.ts';
 import { Connections } from './transports/connections.ts';
 import { Groups } from './transports/groups.ts';
 import { createReadiness } from './transports/health.ts';
@@ -170,7 +171,9 @@ export async function serve(config: Config, database: Database, log: Log): Promi
   const isLenient = config.isProduction;
   const groups = new Groups({ schema, domain, hub, meter, positions, present, log, isLenient });
   const open = createOpenSubscription({ operations, groups, present });
-  const wire = { operations, open, present, connections, positions, limits, written: metrics.written };
+  const clientAddressOf = createClientAddressOf(config.trustedProxies);
+  const { written } = metrics;
+  const wire = { operations, open, present, connections, positions, limits, clientAddressOf, written };
   const sockets = createWebSockets({ ...wire, authenticate, hub, log });
   const handle = createHttpHandler({
     yoga,

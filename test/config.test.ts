@@ -120,6 +120,10 @@ describe('the configuration', () => {
     ['SOCKET_MESSAGE_RATE', '300/1s/2s'],
     ['MAX_BODY_BYTES', '1e6'],
     ['DRAIN_SECONDS', '10s'],
+    ['TRUSTED_PROXIES', '10.0.0.0/33'],
+    ['TRUSTED_PROXIES', '::1,10.0.0'],
+    ['TRUSTED_PROXIES', 'proxy.example.com'],
+    ['TRUSTED_PROXIES', '2001:db8::/x'],
   ])('refuses %s=%s', (name, value) => {
     expect(problemsOf({ [name]: value })).toEqual([expect.stringMatching(new RegExp(`^${name} `))]);
   });

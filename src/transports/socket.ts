@@ -5,6 +5,7 @@ import type { WebSocket } from 'ws';
 import type { Authenticated } from '../auth/authenticate.ts';
 import { setAlarm } from '../lib/alarm.ts';
 import type { Log } from '../observability/log.ts';
+import type { ClientAddressOf } from './address.ts';
 import { Closing, shortened } from './closing.ts';
 import type { Connection } from './connections.ts';
 import { corkForThisTurn, frameHead } from './frame.ts';
@@ -48,7 +49,7 @@ export class Client implements Connection {
     this.#wire = wire;
     this.#parts = parts;
     this.protocol = socket.protocol;
-    this.ipAddress = request.socket.remoteAddress ?? null;
+    this.ipAddress = parts.clientAddressOf(request);
     this.userAgent = request.headers['user-agent'] ?? null;
     this.urlToken = urlOf(request)?.searchParams.get('token') ?? null;
     socket.on('pong', () => {
@@ -192,6 +193,7 @@ export class Client implements Connection {
 }
 
 interface ClientParts {
+  readonly clientAddressOf: ClientAddressOf;
   readonly log: Log;
   readonly limits: { readonly sendBufferBytes: number };
   /** A payload has been written. */

@@ -7,6 +7,7 @@ import { setAlarm } from '../lib/alarm.ts';
 import type { Positions } from '../realtime/position.ts';
 import type { Rendered } from '../realtime/renderings.ts';
 import type { EndReason, Subscriber } from '../realtime/subscriber.ts';
+import type { ClientAddressOf } from './address.ts';
 import type { Closing } from './closing.ts';
 import type { Connection, Connections } from './connections.ts';
 import { chunk, corkForThisTurn } from './frame.ts';
@@ -42,6 +43,7 @@ export function createEventStreams({
   connections,
   positions,
   limits,
+  clientAddressOf,
   isBlocked,
   written,
 }: SseParts) {
@@ -60,7 +62,13 @@ export function createEventStreams({
 
     // From here on it is known as open: whatever ends its viewer's connections ends it, too.
     if (isBlocked(viewer.id)) return answer(response, { errors: [present(unauthenticated())] });
-    const stream = new EventStream(id, response, viewer, { present, positions, limits, written });
+    const stream = new EventStream(id, response, viewer, {
+      present,
+      positions,
+      limits,
+      clientAddressOf,
+      written,
+    });
     if (response.destroyed) return;
     connections.add(stream);
     response.once('close', () => connections.remove(stream));
@@ -97,7 +105,7 @@ const blockOf = ({ payload, position }: Rendered) =>
 const next = (payload: string) => `event: next\ndata: ${payload}\n\n`;
 const complete = 'event: complete\ndata: \n\n';
 
-type StreamParts = Pick<SseParts, 'present' | 'positions' | 'limits' | 'written'>;
+type StreamParts = Pick<SseParts, 'present' | 'positions' | 'limits' | 'clientAddressOf' | 'written'>;
 
 /** What has been said to the end is given this long to be read. */
 const farewellMs = 5_000;
@@ -122,7 +130,7 @@ class EventStream implements ViewerSink, Connection {
   constructor(id: string, response: ServerResponse, viewer: Authenticated, parts: StreamParts) {
     this.id = id;
     this.viewer = viewer;
-    this.ipAddress = response.req.socket.remoteAddress ?? null;
+    this.ipAddress = parts.clientAddressOf(response.req);
     this.userAgent = response.req.headers['user-agent'] ?? null;
     this.#response = response;
     this.#parts = parts;
@@ -244,6 +252,7 @@ class EventStream implements ViewerSink, Connection {
 }
 
 interface SseParts {
+  readonly clientAddressOf: ClientAddressOf;
   readonly operations: Operations;
   readonly open: OpenSubscription;
   readonly present: Present;

@@ -11,6 +11,7 @@ import type { Hub } from '../realtime/hub.ts';
 import type { Positions } from '../realtime/position.ts';
 import type { Rendered } from '../realtime/renderings.ts';
 import type { EndReason, Subscriber } from '../realtime/subscriber.ts';
+import type { ClientAddressOf } from './address.ts';
 import { Closing } from './closing.ts';
 import type { Connections } from './connections.ts';
 import type { ViewerSink } from './groups.ts';
@@ -243,6 +244,7 @@ class ClientStream implements ViewerSink, AsyncGenerator<never, undefined>, Leav
 const done = { done: true, value: undefined } as const;
 
 interface WebSocketParts {
+  readonly clientAddressOf: ClientAddressOf;
   readonly authenticate: Authenticate;
   readonly operations: Operations;
   readonly open: OpenSubscription;
