@@ -62,11 +62,11 @@ function summaryOf(log: string): string {
 
 async function siteConfiguration(port: number, nodePorts: readonly number[]): Promise<string> {
   const recommended = await readFile(new URL('../../../deploy/nginx.conf', import.meta.url), 'utf8');
-  return nodePorts
-    .reduce(
-      (text, nodePort, index) => text.replace(`node-${index + 1}:4000`, `127.0.0.1:${nodePort}`),
-      recommended,
-    )
+  const [line] = /^ *server node-1:4000.*;\n/m.exec(recommended) ?? [];
+  if (!line) throw new Error('deploy/nginx.conf names no node.');
+  const nodes = nodePorts.map((nodePort) => line.replace('node-1:4000', `127.0.0.1:${nodePort}`));
+  return recommended
+    .replace(/(^ *server node-\d+:4000.*;\n)+/m, nodes.join(''))
     .replace('listen 80;', `listen 127.0.0.1:${port};`);
 }
 
