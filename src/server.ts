@@ -37,6 +37,7 @@ import { RedisBus } from './redis/bus.ts';
 import { schema } from './schema/index.ts';
 import { createClientAddressOf } from './transports/address.ts';
 import { Connections } from './transports/connections.ts';
+import { createLetIn } from './transports/event-stream.ts';
 import { Groups } from './transports/groups.ts';
 import { createReadiness } from './transports/health.ts';
 import { createHttpHandler } from './transports/http.ts';
@@ -174,12 +175,13 @@ export async function serve(config: Config, database: Database, log: Log): Promi
   const clientAddressOf = createClientAddressOf(config.trustedProxies);
   const { written } = metrics;
   const wire = { operations, open, present, connections, positions, limits, clientAddressOf, written };
+  const letIn = createLetIn({ ...wire, isBlocked });
   const sockets = createWebSockets({ ...wire, authenticate, hub, log });
   const handle = createHttpHandler({
     yoga,
     operations,
     authenticate,
-    streams: createEventStreams({ ...wire, isBlocked }),
+    streams: createEventStreams({ ...wire, letIn }),
     present,
     isAllowedOrigin,
     readiness: createReadiness({

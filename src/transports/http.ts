@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import cors from 'cors';
 import type { Authenticate } from '../auth/authenticate.ts';
-import { type ErrorCode, unauthenticated, unavailable } from '../errors.ts';
+import { unauthenticated, unavailable } from '../errors.ts';
 import { wantsEventStream } from './accept.ts';
+import { send, sendFailure, sendJson, statusOf } from './answer.ts';
+import { tokenOf } from './bearer.ts';
 import { HttpRefusal, parametersOfBody, parametersOfUrl, readBody } from './body.ts';
 import { type Operations, type Parameters, type Present, toJson, type Yoga } from './operation.ts';
 import type { IsAllowedOrigin } from './origin.ts';
@@ -81,30 +83,8 @@ export function createHttpHandler(parts: HttpParts) {
   function refuse(response: ServerResponse, error: unknown): void {
     const shown = present(error);
     if (response.headersSent) return void response.destroy();
-    const status =
-      error instanceof HttpRefusal ? error.status : (statuses[shown.extensions.code as ErrorCode] ?? 500);
-    if (status === 413) response.setHeader('connection', 'close');
-    sendJson(response, status, toJson({ errors: [shown] }));
+    sendFailure(response, statusOf(error, shown), toJson({ errors: [shown] }));
   }
-}
-
-/** The status that goes with a code outside of GraphQL's own answers. */
-const statuses: Partial<Record<ErrorCode, number>> = {
-  UNAUTHENTICATED: 401,
-  FORBIDDEN: 403,
-  NOT_FOUND: 404,
-  BAD_USER_INPUT: 400,
-  RATE_LIMITED: 429,
-  LIMIT_EXCEEDED: 413,
-  UNAVAILABLE: 503,
-};
-
-/** @throws UNAUTHENTICATED for a header that is no bearer token. */
-function tokenOf({ headers: { authorization } }: IncomingMessage): string | null {
-  if (!authorization) return null;
-  const [, token] = /^Bearer +(\S+)$/i.exec(authorization) ?? [];
-  if (!token) throw unauthenticated('The header `Authorization` is not a bearer token.');
-  return token;
 }
 
 /** Null where it is for Yoga to say what is wrong with the request. */
@@ -112,15 +92,6 @@ function parametersFor(request: IncomingMessage, url: URL, body: string | undefi
   if (request.method === 'GET') return url.searchParams.has('query') ? parametersOfUrl(url) : null;
   if (!body || !/^application\/json\b/i.test(request.headers['content-type'] ?? '')) return null;
   return parametersOfBody(body);
-}
-
-function send(response: ServerResponse, status: number, contentType: string, text: string): void {
-  response.writeHead(status, { 'content-type': contentType, 'x-content-type-options': 'nosniff' });
-  response.end(text);
-}
-
-function sendJson(response: ServerResponse, status: number, body: object): void {
-  send(response, status, 'application/json; charset=utf-8', `${JSON.stringify(body)}\n`);
 }
 
 interface HttpParts {

@@ -6,6 +6,7 @@ import WebSocket, { WebSocketServer } from 'ws';
 import { Positions } from '../../src/realtime/position.ts';
 import { Closing } from '../../src/transports/closing.ts';
 import type { Connection } from '../../src/transports/connections.ts';
+import { createLetIn } from '../../src/transports/event-stream.ts';
 import type { ViewerSink } from '../../src/transports/groups.ts';
 import { Client } from '../../src/transports/socket.ts';
 import { createEventStreams } from '../../src/transports/sse.ts';
@@ -31,7 +32,7 @@ async function fullSocket() {
   await once(server, 'listening');
   const reader = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
   const [socket, request] = (await once(server, 'connection')) as [WebSocket, IncomingMessage];
-  const options = { limits: { sendBufferBytes }, written: () => {} };
+  const options = { limits: { sendBufferBytes }, clientAddressOf: () => null, written: () => {} };
   const connection = new Client(socket, request, request.socket, options as never);
   socket.once('close', () => connection.closed());
   await once(reader, 'open');
@@ -50,23 +51,29 @@ async function fullSocket() {
 async function fullStream() {
   let stream!: Connection;
   const opened = new Promise<ViewerSink>((resolve) => {
+    const connections = {
+      add: (added: Connection) => {
+        stream = added;
+      },
+      identified: () => {},
+      remove: () => {},
+    };
+    const letIn = createLetIn({
+      connections,
+      positions: new Positions([{ id: '00'.repeat(8), key: Buffer.alloc(32), until: null }]),
+      limits: { sendBufferBytes },
+      clientAddressOf: () => null,
+      isBlocked: () => false,
+      written: () => {},
+    } as unknown as Parameters<typeof createLetIn>[0]);
     const respond = createEventStreams({
       operations: { prepare: () => ({ operation: { operation: 'subscription' } }) },
       open: async (_: unknown, sink: ViewerSink) => {
         setImmediate(() => resolve(sink));
         return { subscriber: { startedAt: 0, reached: 0, close: () => {} } };
       },
-      connections: {
-        add: (added: Connection) => {
-          stream = added;
-        },
-        identified: () => {},
-        remove: () => {},
-      },
-      positions: new Positions([{ id: '00'.repeat(8), key: Buffer.alloc(32), until: null }]),
-      limits: { sendBufferBytes },
-      isBlocked: () => false,
-      written: () => {},
+      connections,
+      letIn,
     } as unknown as Parameters<typeof createEventStreams>[0]);
     const viewer = { id: 'ada', roles: [], expiresAt: Date.now() + 3_600_000 };
     const server = createServer((_request, response) => {

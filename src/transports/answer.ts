@@ -1,0 +1,35 @@
+import type { ServerResponse } from 'node:http';
+import type { GraphQLError } from 'graphql';
+import type { ErrorCode } from '../errors.ts';
+import { HttpRefusal } from './body.ts';
+
+/** The status that goes with a code outside of GraphQL's own answers. */
+const statuses: Partial<Record<ErrorCode, number>> = {
+  UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
+  NOT_FOUND: 404,
+  BAD_USER_INPUT: 400,
+  CONFLICT: 409,
+  RATE_LIMITED: 429,
+  LIMIT_EXCEEDED: 413,
+  UNAVAILABLE: 503,
+};
+
+export function statusOf(error: unknown, { extensions }: GraphQLError): number {
+  return error instanceof HttpRefusal ? error.status : (statuses[extensions.code as ErrorCode] ?? 500);
+}
+
+export function send(response: ServerResponse, status: number, contentType: string, text: string): void {
+  response.writeHead(status, { 'content-type': contentType, 'x-content-type-options': 'nosniff' });
+  response.end(text);
+}
+
+export function sendJson(response: ServerResponse, status: number, body: object): void {
+  send(response, status, 'application/json; charset=utf-8', `${JSON.stringify(body)}\n`);
+}
+
+/** What was not read of a request that is refused for its size is not waited for. */
+export function sendFailure(response: ServerResponse, status: number, body: object): void {
+  if (status === 413) response.setHeader('connection', 'close');
+  sendJson(response, status, body);
+}
