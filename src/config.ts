@@ -91,8 +91,15 @@ const list = z.string().transform((text) =>
     .filter((item) => item !== ''),
 );
 
+/** Also those of apps, `capacitor://localhost` for one, of which the URL standard knows no origin. */
+function isOrigin(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, host, origin } = new URL(text);
+  return text === (origin === 'null' && host !== '' ? `${protocol}//${host}` : origin);
+}
+
 const origins = list.refine(
-  (items) => items.every((item) => item === '*' || (URL.canParse(item) && new URL(item).origin === item)),
+  (items) => items.every((item) => item === '*' || isOrigin(item)),
   'is not a list of origins such as https://app.example.com',
 );
 

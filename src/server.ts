@@ -38,7 +38,9 @@ import { schema } from './schema/index.ts';
 import { createClientAddressOf } from './transports/address.ts';
 import { Connections } from './transports/connections.ts';
 import { createLetIn } from './transports/event-stream.ts';
+import { createGraphiql } from './transports/graphiql.ts';
 import { Groups } from './transports/groups.ts';
+import { securityHeaderLines } from './transports/headers.ts';
 import { createReadiness } from './transports/health.ts';
 import { createHttpHandler } from './transports/http.ts';
 import { createOperations, createPresent } from './transports/operation.ts';
@@ -159,15 +161,7 @@ export async function serve(config: Config, database: Database, log: Log): Promi
   let isDraining = false;
   const present = createPresent({ log, refused: metrics.refused });
   const isAllowedOrigin = createOriginCheck(config.corsOrigins, config.isProduction);
-  const graphiql = config.graphiql ? { token: demoToken } : null;
-  const yoga = createGraphQL({
-    domain,
-    hub,
-    positions,
-    present,
-    isProduction: config.isProduction,
-    graphiql,
-  });
+  const yoga = createGraphQL({ domain, hub, positions, present, isProduction: config.isProduction });
   const operations = createOperations({ yoga, present });
   const isLenient = config.isProduction;
   const groups = new Groups({ schema, domain, hub, meter, positions, present, log, isLenient });
@@ -195,7 +189,7 @@ export async function serve(config: Config, database: Database, log: Log): Promi
     isDraining: () => isDraining,
     metrics,
     metricsToken: config.metricsToken,
-    graphiql: config.graphiql,
+    graphiql: config.graphiql ? createGraphiql({ token: demoToken }) : null,
     limits,
   });
   metrics.observe({
@@ -286,5 +280,6 @@ async function countWaiting(database: Database): Promise<number> {
 }
 
 function refuseUpgrade(duplex: Duplex, status: number): void {
-  duplex.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n`;
+  duplex.end(`${head}${securityHeaderLines}\r\n`);
 }

@@ -20,7 +20,7 @@ export function statusOf(error: unknown, { extensions }: GraphQLError): number {
 }
 
 export function send(response: ServerResponse, status: number, contentType: string, text: string): void {
-  response.writeHead(status, { 'content-type': contentType, 'x-content-type-options': 'nosniff' });
+  response.writeHead(status, { 'content-type': contentType });
   response.end(text);
 }
 
@@ -28,8 +28,17 @@ export function sendJson(response: ServerResponse, status: number, body: object)
   send(response, status, 'application/json; charset=utf-8', `${JSON.stringify(body)}\n`);
 }
 
-/** What was not read of a request that is refused for its size is not waited for. */
-export function sendFailure(response: ServerResponse, status: number, body: object): void {
+/** With what a client does next by itself: sign in, or wait. */
+export function sendFailure(
+  response: ServerResponse,
+  status: number,
+  body: object,
+  shown?: GraphQLError,
+): void {
+  // What was not read of a request that is refused for its size is not waited for.
   if (status === 413) response.setHeader('connection', 'close');
+  if (status === 401) response.setHeader('www-authenticate', 'Bearer');
+  const { retryAfterMs } = shown?.extensions ?? {};
+  if (retryAfterMs !== undefined) response.setHeader('retry-after', Math.ceil(Number(retryAfterMs) / 1_000));
   sendJson(response, status, body);
 }

@@ -12,6 +12,16 @@ export class HttpRefusal extends Refusal {
   }
 }
 
+/**
+ * A page elsewhere may send what a form can send without asking first: those types of bodies are never read.
+ * @throws HttpRefusal 415
+ */
+export function demandJson({ headers }: IncomingMessage): void {
+  const [type = ''] = (headers['content-type'] ?? '').split(';');
+  if (/^application\/(graphql\+)?json$/i.test(type.trim())) return;
+  throw new HttpRefusal(415, 'BAD_USER_INPUT', 'The body is sent as `application/json`.');
+}
+
 /** Reads a whole body. @throws HttpRefusal 413 past `most` bytes, 400 when the client leaves before its end. */
 export function readBody(request: IncomingMessage, most: number): Promise<string> {
   const parts: Buffer[] = [];

@@ -56,7 +56,7 @@ export function createLetIn({ connections, isBlocked, ...parts }: LetInParts) {
 export function writeStreamHead(response: ServerResponse): void {
   response.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-cache, no-transform',
+    'cache-control': 'no-cache, no-store, no-transform',
     // nginx would collect the events otherwise.
     'x-accel-buffering': 'no',
   });

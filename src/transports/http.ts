@@ -1,11 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import cors from 'cors';
 import type { Authenticate } from '../auth/authenticate.ts';
-import { unauthenticated, unavailable } from '../errors.ts';
+import { forbidden, unauthenticated, unavailable } from '../errors.ts';
 import { wantsEventStream } from './accept.ts';
 import { send, sendFailure, sendJson, statusOf } from './answer.ts';
-import { tokenOf } from './bearer.ts';
-import { HttpRefusal, parametersOfBody, parametersOfUrl, readBody } from './body.ts';
+import { isSameToken, tokenOf } from './bearer.ts';
+import { demandJson, HttpRefusal, parametersOfBody, parametersOfUrl, readBody } from './body.ts';
+import type { createGraphiql } from './graphiql.ts';
+import { sendPage, setSecurityHeaders } from './headers.ts';
 import { type Operations, type Parameters, type Present, toJson, type Yoga } from './operation.ts';
 import type { IsAllowedOrigin } from './origin.ts';
 import type { createEventStreams } from './sse.ts';
@@ -15,11 +17,19 @@ import { welcomePage } from './welcome.ts';
 /** Every path of the server but the upgrade to WebSocket. */
 export function createHttpHandler(parts: HttpParts) {
   const { yoga, authenticate, streams, present, isAllowedOrigin, limits } = parts;
+  const isAllowed = ({ headers }: IncomingMessage) => isAllowedOrigin(headers.origin, headers.host);
+  const welcome = welcomePage({ graphiql: parts.graphiql !== null });
+  // No credentials: nothing that a browser adds by itself is looked at. Any header is allowed to whom anything is.
   const allowOrigins = cors((request: IncomingMessage, decide) => {
-    decide(null, { origin: isAllowedOrigin(request.headers.origin, request.headers.host), maxAge: 86_400 });
+    decide(null, {
+      origin: isAllowed(request),
+      maxAge: 86_400,
+      exposedHeaders: ['Retry-After', 'WWW-Authenticate'],
+    });
   });
 
   return (request: IncomingMessage, response: ServerResponse): void => {
+    setSecurityHeaders(response);
     allowOrigins(request as never, response as never, () => {
       route(request, response).catch((error) => refuse(response, error));
     });
@@ -28,11 +38,15 @@ export function createHttpHandler(parts: HttpParts) {
   async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = urlOf(request);
     if (url === null) throw new HttpRefusal(400, 'BAD_USER_INPUT', 'That is not an address.');
+    // A page opens one with no preflight before it, as it opens a WebSocket.
+    if (wantsEventStream(request.headers.accept) !== 'no' && !isAllowed(request)) {
+      throw forbidden('Pages of this origin may not open an event stream.');
+    }
     switch (url.pathname) {
       case '/graphql':
         return graphql(request, response, url);
       case '/':
-        return send(response, 200, 'text/html; charset=utf-8', welcomePage({ graphiql: parts.graphiql }));
+        return sendPage(response, welcome);
       case '/live':
         return sendJson(response, 200, { status: 'live' });
       case '/ready': {
@@ -47,6 +61,10 @@ export function createHttpHandler(parts: HttpParts) {
   }
 
   async function graphql(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
+    if (parts.graphiql && request.method === 'GET' && request.headers.accept?.includes('text/html')) {
+      return sendPage(response, await parts.graphiql(request.headers.host));
+    }
+    if (request.method === 'POST') demandJson(request);
     const wish = wantsEventStream(request.headers.accept);
     const lastEventId = request.headers['last-event-id'];
     const resume = typeof lastEventId === 'string' && lastEventId !== '' ? [lastEventId] : [];
@@ -76,22 +94,22 @@ export function createHttpHandler(parts: HttpParts) {
   }
 
   async function metrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (parts.metricsToken && tokenOf(request) !== parts.metricsToken) throw unauthenticated();
+    if (parts.metricsToken && !isSameToken(tokenOf(request) ?? '', parts.metricsToken))
+      throw unauthenticated();
     send(response, 200, parts.metrics.contentType, await parts.metrics.text());
   }
 
   function refuse(response: ServerResponse, error: unknown): void {
     const shown = present(error);
     if (response.headersSent) return void response.destroy();
-    sendFailure(response, statusOf(error, shown), toJson({ errors: [shown] }));
+    sendFailure(response, statusOf(error, shown), toJson({ errors: [shown] }), shown);
   }
 }
 
 /** Null where it is for Yoga to say what is wrong with the request. */
 function parametersFor(request: IncomingMessage, url: URL, body: string | undefined): Parameters | null {
   if (request.method === 'GET') return url.searchParams.has('query') ? parametersOfUrl(url) : null;
-  if (!body || !/^application\/json\b/i.test(request.headers['content-type'] ?? '')) return null;
-  return parametersOfBody(body);
+  return body ? parametersOfBody(body) : null;
 }
 
 interface HttpParts {
@@ -105,6 +123,7 @@ interface HttpParts {
   readonly readiness: () => Promise<{ status: number; body: object }>;
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
   readonly metricsToken: string | undefined;
-  readonly graphiql: boolean;
+  /** Null: there is none. */
+  readonly graphiql: ReturnType<typeof createGraphiql> | null;
   readonly limits: { readonly bodyBytes: number };
 }

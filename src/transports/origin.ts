@@ -1,7 +1,7 @@
 /** Which pages may talk to this server. Programs that are no browser send no origin. */
 export type IsAllowedOrigin = (origin: string | undefined, host: string | undefined) => boolean;
 
-/** `allowed` null: pages of this server, and in development those of this machine. */
+/** `allowed` undefined: pages of this server, and in development those of this machine. */
 export function createOriginCheck(
   allowed: readonly string[] | undefined,
   isProduction: boolean,
@@ -14,6 +14,11 @@ export function createOriginCheck(
     if (allowed) return allowed.includes('*') || allowed.includes(origin);
     return !isProduction && localNames.has(hostname);
   };
+}
+
+/** Whether a `Host` header names this machine itself. */
+export function isLocal(host: string | undefined): boolean {
+  return URL.canParse(`http://${host}`) && localNames.has(new URL(`http://${host}`).hostname);
 }
 
 const localNames = new Set(['localhost', '127.0.0.1', '[::1]']);

@@ -12,12 +12,10 @@ interface YogaParts {
   readonly positions: Positions;
   readonly present: Present;
   readonly isProduction: boolean;
-  /** Null: none. Otherwise the token that GraphiQL starts with, if there is one. */
-  readonly graphiql: { readonly token: string | null } | null;
 }
 
 /** Queries and mutations over HTTP, and the plugins that every wire shares. */
-export function createGraphQL({ domain, hub, positions, present, isProduction, graphiql }: YogaParts): Yoga {
+export function createGraphQL({ domain, hub, positions, present, isProduction }: YogaParts): Yoga {
   const options: YogaServerOptions<Caller, Context> = {
     schema,
     plugins: [
@@ -41,47 +39,10 @@ export function createGraphQL({ domain, hub, positions, present, isProduction, g
     multipart: false,
     logging: false,
     healthCheckEndpoint: '/yoga-is-not-asked',
-    graphiql: graphiql ? graphiqlOptions(graphiql.token) : false,
-    renderGraphiQL: async (graphiqlOptions) =>
-      (await import('@graphql-yoga/render-graphiql')).renderGraphiQL(graphiqlOptions),
+    graphiql: false,
   };
   return createYoga<Caller, Context>(options) as Yoga;
 }
-
-/** Over WebSocket GraphiQL does not send its headers, so the token goes with it; without one SSE is used. */
-function graphiqlOptions(token: string | null) {
-  const authorization = `Bearer ${token}`;
-  return {
-    title: 'Gravitycar Realtime',
-    defaultQuery: welcome,
-    ...(token
-      ? {
-          subscriptionsProtocol: 'WS' as const,
-          headers: JSON.stringify({ authorization }, null, 2),
-          connectionParams: { authorization },
-        }
-      : { subscriptionsProtocol: 'GRAPHQL_SSE' as const }),
-  };
-}
-
-const welcome = `# Run the subscription in one tab and the mutations in another.
-
-subscription Listen {
-  channelMessage(channel: "general") {
-    id
-    body
-    sender { name }
-  }
-}
-
-mutation Create {
-  createChannel(input: { name: "general" }) { name }
-}
-
-mutation Send {
-  sendMessage(input: { channel: "general", body: "Hello" }) { id }
-}
-`;
 
 /** What graphql-js refuses gets its code where it is known which step refused. */
 function useErrorCodes(): Plugin {
