@@ -67,7 +67,8 @@ async function siteConfiguration(port: number, nodePorts: readonly number[]): Pr
   const nodes = nodePorts.map((nodePort) => line.replace('node-1:4000', `127.0.0.1:${nodePort}`));
   return recommended
     .replace(/(^ *server node-\d+:4000.*;\n)+/m, nodes.join(''))
-    .replace('listen 80;', `listen 127.0.0.1:${port};`);
+    .replace('listen 80;', `listen 127.0.0.1:${port};`)
+    .replace(/^ *access_log .*;\n/m, '');
 }
 
 const mainConfiguration = (folder: string) => `
