@@ -132,8 +132,7 @@ export async function serve(config: Config, database: Database, log: Log): Promi
   // The domain.
   const committed = () => relay.committed();
   const whisper = (message: Whisper) => bus.publish(addressOf(epochs.current.id, message.topic), message);
-  const load = () => ({ connections: connections.size, subscriptions: groups.subscriptions });
-  const registry = new Registry({ node, database, load, failed });
+  const registry = new Registry({ node, database, subscriptions: () => groups.subscriptions, failed });
   const users = createUsers({ database, committed });
   const channels = createChannels({ database, committed });
   const messages = createMessages({ database, positions, committed });
@@ -193,7 +192,7 @@ export async function serve(config: Config, database: Database, log: Log): Promi
     limits,
   });
   metrics.observe({
-    connections: () => connections.counts(),
+    connections: () => registry.counts(),
     subscriptions: () => groups.counts(),
     groups: () => groups.size,
     topics: () => hub.size,

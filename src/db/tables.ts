@@ -146,12 +146,17 @@ export const realtimeConnections = pgTable(
     connectedAt: instant('connected_at').notNull().defaultNow(),
     lastPing: instant('last_ping').notNull().defaultNow(),
     isActive: boolean('is_active').notNull().default(true),
+    /** `{ "channels": [names], "subscriptionCount": n }` */
     metadata: json('metadata'),
     node: text('node').notNull(),
+    /** Null while it is active. */
+    closedAt: instant('closed_at'),
   },
   (table) => [
-    index('realtime_connections_of_user').on(table.userId),
-    index('realtime_connections_of_node').on(table.node),
+    index('realtime_connections_of_user').on(table.userId, table.closedAt),
+    index('realtime_connections_of_node').on(table.node).where(sql`${table.isActive}`),
+    index('realtime_connections_live').on(table.id).where(sql`${table.isActive}`),
+    index('realtime_connections_closed').on(table.closedAt).where(sql`${table.closedAt} is not null`),
   ],
 );
 

@@ -185,6 +185,7 @@ export function createMessages({ database, positions, committed }: MessagesOptio
           return [toChannel(granted.channel).topic];
         },
         isCommon: true,
+        about: [name],
         wants: ({ kind }) => kind === 'message',
         revokes: (event) => granted !== undefined && endsReading(event, me, granted),
       });

@@ -24,6 +24,8 @@ export interface SourceOptions {
   readonly version?: string;
   /** A topic of whispers alone, beside the others. */
   readonly ownTopic?: string;
+  /** Names of what it is about, for operators: nothing is decided by them. */
+  readonly about?: readonly string[];
 }
 
 /**

@@ -31,17 +31,18 @@ export class Connections {
   }
 
   /** It is known whose it is. */
-  identified({ id, userId, transport, ipAddress, userAgent }: Connection): void {
-    if (userId !== null) this.#registry.opened({ id, userId, transport, ipAddress, userAgent });
+  identified(connection: Connection): void {
+    if (isIdentified(connection)) this.#registry.opened(connection);
+  }
+
+  /** It has subscribed to something, or left it. */
+  subscribed({ id }: Connection): void {
+    this.#registry.subscribed(id);
   }
 
   remove(connection: Connection): void {
     this.#open.delete(connection);
     this.#registry.closed(connection.id);
-  }
-
-  get size(): number {
-    return this.#open.size;
   }
 
   /** Ends a user's connections, or the one of them that is named. */
@@ -50,12 +51,6 @@ export class Connections {
       if (connection.userId !== userId || (id !== undefined && connection.id !== id)) continue;
       connection.end(closing, refusal);
     }
-  }
-
-  counts(): Record<ConnectionRow['transport'], number> {
-    const counts = { websocket: 0, sse: 0 };
-    for (const { transport } of this.#open) counts[transport] += 1;
-    return counts;
   }
 
   /** Sends everybody away, evenly over the time, so that they do not all come to the next node at once. */
@@ -74,4 +69,8 @@ export class Connections {
   destroy(): void {
     for (const connection of this.#open) connection.destroy();
   }
+}
+
+function isIdentified(connection: Connection): connection is Connection & ConnectionRow {
+  return connection.userId !== null;
 }

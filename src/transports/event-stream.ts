@@ -42,12 +42,14 @@ export type LetIn = ReturnType<typeof createLetIn>;
  * it, too.
  * @throws UNAUTHENTICATED for who has been blocked meanwhile
  */
-export function createLetIn({ connections, isBlocked, ...parts }: LetInParts) {
+export function createLetIn({ isBlocked, ...parts }: LetInParts) {
+  const { connections } = parts;
   return (id: string, response: ServerResponse, viewer: Authenticated, dialect: Dialect): EventStream => {
     if (isBlocked(viewer.id)) throw unauthenticated('This user is blocked.');
     const stream = new EventStream(id, response, viewer, dialect, parts);
     if (response.destroyed) return stream;
     connections.add(stream);
+    connections.identified(stream);
     response.once('close', () => connections.remove(stream));
     return stream;
   };
@@ -108,6 +110,18 @@ export class EventStream implements ViewerSink, Connection {
     return this.viewer.id;
   }
 
+  get channels(): readonly string[] {
+    return this.#subscriber?.source.about ?? [];
+  }
+
+  get subscriptionCount(): number {
+    return this.#subscriber ? 1 : 0;
+  }
+
+  get isSilent(): boolean {
+    return this.#stalls > 0;
+  }
+
   /** Until the response is closed, which comes after it is destroyed: who waits for room waits for one of the two. */
   get isFull(): boolean {
     if (this.#response.closed) return false;
@@ -124,6 +138,7 @@ export class EventStream implements ViewerSink, Connection {
     this.#subscriber = subscriber;
     if (this.isOver) subscriber.close();
     else if (isFirst) this.#open(subscriber);
+    this.#parts.connections.subscribed(this);
   }
 
   #open(subscriber: Subscriber): void {
@@ -216,6 +231,7 @@ export class EventStream implements ViewerSink, Connection {
 }
 
 interface StreamParts {
+  readonly connections: Connections;
   readonly clientAddressOf: ClientAddressOf;
   readonly present: Present;
   readonly positions: Positions;
@@ -224,6 +240,5 @@ interface StreamParts {
 }
 
 interface LetInParts extends StreamParts {
-  readonly connections: Connections;
   isBlocked(userId: string): boolean;
 }

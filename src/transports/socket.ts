@@ -1,13 +1,14 @@
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { v7 as uuid } from 'uuid';
 import type { WebSocket } from 'ws';
 import type { Authenticated } from '../auth/authenticate.ts';
 import { setAlarm } from '../lib/alarm.ts';
 import type { Log } from '../observability/log.ts';
+import type { Subscriber } from '../realtime/subscriber.ts';
 import type { ClientAddressOf } from './address.ts';
 import { Closing, shortened } from './closing.ts';
-import type { Connection } from './connections.ts';
+import type { Connection, Connections } from './connections.ts';
 import { corkForThisTurn, frameHead } from './frame.ts';
 import { Progress } from './progress.ts';
 import { urlOf } from './url.ts';
@@ -17,13 +18,15 @@ const keepAliveMs = 12_000;
 
 /** What ends with its socket. */
 export interface Leaving {
+  /** Once it is attached. */
+  readonly subscriber?: Subscriber | undefined;
   leave(): void;
 }
 
 /** One socket. */
 export class Client implements Connection {
   readonly transport = 'websocket';
-  readonly id = randomUUID();
+  readonly id = uuid();
   readonly ipAddress: string | null;
   readonly userAgent: string | null;
   readonly urlToken: string | null;
@@ -60,6 +63,27 @@ export class Client implements Connection {
 
   get userId(): string | null {
     return this.viewer?.id ?? null;
+  }
+
+  get channels(): readonly string[] {
+    return [...new Set(this.#subscribers.flatMap(({ source }) => source.about ?? []))];
+  }
+
+  get subscriptionCount(): number {
+    return this.#subscribers.length;
+  }
+
+  get isSilent(): boolean {
+    return !this.#isAlive;
+  }
+
+  get #subscribers(): Subscriber[] {
+    return [...this.streams.values()].flatMap(({ subscriber }) => subscriber ?? []);
+  }
+
+  /** A subscription has been attached, or has left. */
+  subscribed(): void {
+    this.#parts.connections.subscribed(this);
   }
 
   /** Until the socket is closed, and not only while it is open: who waits for room waits for one of the two. */
@@ -194,6 +218,7 @@ export class Client implements Connection {
 
 interface ClientParts {
   readonly clientAddressOf: ClientAddressOf;
+  readonly connections: Pick<Connections, 'subscribed'>;
   readonly log: Log;
   readonly limits: { readonly sendBufferBytes: number };
   /** A payload has been written. */

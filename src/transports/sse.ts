@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
+import { v7 as uuid } from 'uuid';
 import type { Authenticated } from '../auth/authenticate.ts';
 import { Refusal, unavailable } from '../errors.ts';
-import type { Connections } from './connections.ts';
 import { type Dialect, type EventStream, type LetIn, writeStreamHead } from './event-stream.ts';
 import { type Operations, type Parameters, type Present, toJson } from './operation.ts';
 import type { OpenSubscription } from './subscription.ts';
@@ -21,9 +20,9 @@ export interface StreamRequest {
  * GraphQL over Server-Sent Events, distinct connections mode: one response for one operation. Payloads that can
  * be resumed carry their position as `id`, so that a plain EventSource continues by itself.
  */
-export function createEventStreams({ operations, open, present, connections, letIn }: SseParts) {
+export function createEventStreams({ operations, open, present, letIn }: SseParts) {
   return async (response: ServerResponse, { parameters, viewer, lastEventId, isReadOnly }: StreamRequest) => {
-    const id = randomUUID();
+    const id = uuid();
     const caller = { viewer, resume: lastEventId ? [lastEventId] : [], connectionId: id };
     const prepared = operations.prepare(parameters, caller);
     if (Array.isArray(prepared)) return answer(response, { errors: prepared });
@@ -51,7 +50,6 @@ export function createEventStreams({ operations, open, present, connections, let
       throw unavailable();
     }
     stream.follow(opened.subscriber);
-    if (!response.destroyed) connections.identified(stream);
   };
 }
 
@@ -77,6 +75,5 @@ interface SseParts {
   readonly operations: Operations;
   readonly open: OpenSubscription;
   readonly present: Present;
-  readonly connections: Connections;
   readonly letIn: LetIn;
 }

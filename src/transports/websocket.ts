@@ -161,7 +161,7 @@ function argsOf(prepared: Prepared) {
  * graphql-ws knows it, it yields nothing and tells when it is over.
  */
 class ClientStream implements ViewerSink, AsyncGenerator<never, undefined>, Leaving {
-  #subscriber: Subscriber | undefined;
+  subscriber: Subscriber | undefined;
   readonly #client: Client;
   readonly #id: string;
   /** How each of its frames begins. */
@@ -213,8 +213,9 @@ class ClientStream implements ViewerSink, AsyncGenerator<never, undefined>, Leav
   }
 
   follow(subscriber: Subscriber): void {
-    this.#subscriber = subscriber;
+    this.subscriber = subscriber;
     if (this.#over) subscriber.close();
+    else this.#client.subscribed();
   }
 
   leave(): void {
@@ -235,8 +236,9 @@ class ClientStream implements ViewerSink, AsyncGenerator<never, undefined>, Leav
 
   #finish(over: IteratorResult<never, undefined> | Error): void {
     this.#over ??= over;
-    this.#subscriber?.close();
+    this.subscriber?.close();
     if (this.#client.streams.get(this.#id) === this) this.#client.streams.delete(this.#id);
+    this.#client.subscribed();
     this.#tell?.();
   }
 }

@@ -8,6 +8,9 @@ function fakeConnection(): Connection & { drained: number } {
     ipAddress: null,
     userAgent: null,
     transport: 'sse',
+    channels: [],
+    subscriptionCount: 1,
+    isSilent: false,
     drained: 0,
     async drain() {
       this.drained += 1;

@@ -32,7 +32,12 @@ async function fullSocket() {
   await once(server, 'listening');
   const reader = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
   const [socket, request] = (await once(server, 'connection')) as [WebSocket, IncomingMessage];
-  const options = { limits: { sendBufferBytes }, clientAddressOf: () => null, written: () => {} };
+  const options = {
+    connections: { subscribed: () => {} },
+    limits: { sendBufferBytes },
+    clientAddressOf: () => null,
+    written: () => {},
+  };
   const connection = new Client(socket, request, request.socket, options as never);
   socket.once('close', () => connection.closed());
   await once(reader, 'open');
@@ -56,6 +61,7 @@ async function fullStream() {
         stream = added;
       },
       identified: () => {},
+      subscribed: () => {},
       remove: () => {},
     };
     const letIn = createLetIn({
@@ -72,7 +78,6 @@ async function fullStream() {
         setImmediate(() => resolve(sink));
         return { subscriber: { startedAt: 0, reached: 0, close: () => {} } };
       },
-      connections,
       letIn,
     } as unknown as Parameters<typeof createEventStreams>[0]);
     const viewer = { id: 'ada', roles: [], expiresAt: Date.now() + 3_600_000 };
