@@ -114,6 +114,22 @@ const redisUrls = list.refine(
   'is not redis://…, rediss://… or a list of such addresses',
 );
 
+/** https://opentelemetry.io/docs/specs/otel/protocol/exporter/#specifying-headers-via-environment-variables */
+const headers = z.string().transform((text, context): Record<string, string> => {
+  try {
+    const pairs = text.split(',').map((pair) => /^\s*([\w.-]+)\s*=(.*)$/.exec(pair)!.slice(1));
+    return Object.fromEntries(pairs.map(([name, value]) => [name, decodeURIComponent(value!.trim())]));
+  } catch {
+    context.addIssue({ code: 'custom', message: 'is not a list of headers such as api-key=abc,tenant=one' });
+    return z.NEVER;
+  }
+});
+
+const samplers = [
+  ...(['always_on', 'always_off', 'traceidratio'] as const),
+  ...(['parentbased_always_on', 'parentbased_always_off', 'parentbased_traceidratio'] as const),
+];
+
 const schema = z
   .object({
     NODE_ENV: z.string().default('development'),
@@ -149,6 +165,19 @@ const schema = z
     LOG_LEVEL: z
       .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'is not a level such as info')
       .default('info'),
+    SLOW_OPERATION_MS: whole(1).default(1_000),
+    OTEL_EXPORTER_OTLP_ENDPOINT: url(['http:', 'https:']).optional(),
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: url(['http:', 'https:']).optional(),
+    OTEL_EXPORTER_OTLP_HEADERS: headers.default({}),
+    OTEL_SERVICE_NAME: z.string().default('gravitycar-realtime'),
+    OTEL_TRACES_SAMPLER: z
+      .enum(samplers, `is none of ${samplers.join(', ')}`)
+      .default('parentbased_always_on'),
+    OTEL_TRACES_SAMPLER_ARG: z
+      .string()
+      .refine((text) => /^\d*\.?\d+$/.test(text) && Number(text) <= 1, 'is not a number from 0 to 1')
+      .transform(Number)
+      .default(1),
   })
   .transform((values) => {
     const isProduction = values.NODE_ENV === 'production';
@@ -185,5 +214,30 @@ const schema = z
       eventTypes: values.EVENT_TYPES,
       metricsToken: values.METRICS_TOKEN,
       logLevel: values.LOG_LEVEL,
+      slowOperationMs: values.SLOW_OPERATION_MS,
+      tracing: tracingOf(values),
     };
   });
+
+/** Undefined: nothing is traced. */
+function tracingOf(values: TracingVariables) {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: base, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: own } = values;
+  const address = own ?? (base && `${base.replace(/\/$/, '')}/v1/traces`);
+  if (!address) return undefined;
+  return {
+    url: address,
+    headers: values.OTEL_EXPORTER_OTLP_HEADERS,
+    serviceName: values.OTEL_SERVICE_NAME,
+    sampler: values.OTEL_TRACES_SAMPLER,
+    ratio: values.OTEL_TRACES_SAMPLER_ARG,
+  };
+}
+
+interface TracingVariables {
+  readonly OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
+  readonly OTEL_EXPORTER_OTLP_TRACES_ENDPOINT?: string | undefined;
+  readonly OTEL_EXPORTER_OTLP_HEADERS: Record<string, string>;
+  readonly OTEL_SERVICE_NAME: string;
+  readonly OTEL_TRACES_SAMPLER: (typeof samplers)[number];
+  readonly OTEL_TRACES_SAMPLER_ARG: number;
+}

@@ -16,6 +16,7 @@ import { migrate } from './db/migrate.ts';
 import { Partitions } from './db/partitions.ts';
 import { openPostgres } from './db/postgres.ts';
 import { Registry } from './db/registry.ts';
+import { traceTransactions } from './db/traced.ts';
 import { createChannels } from './domain/channel.ts';
 import { createEvents } from './domain/event.ts';
 import { createMessages } from './domain/message.ts';
@@ -25,9 +26,12 @@ import { createNotifications } from './domain/notification.ts';
 import { createSessions } from './domain/session.ts';
 import { createUsers } from './domain/user.ts';
 import { createWatches, installBuiltInModels } from './domain/watch.ts';
+
+import { version } from './lib/version.ts';
 import { listen } from './listen.ts';
 import { createComplaint, type Log } from './observability/log.ts';
 import { createMetrics } from './observability/metrics.ts';
+import { startTracing } from './observability/tracing.ts';
 import { addressOf, MemoryBus } from './realtime/bus.ts';
 import type { Whisper } from './realtime/event.ts';
 import { Hub } from './realtime/hub.ts';
@@ -100,7 +104,11 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
 }
 
 /** The same on a database that is open; it is closed with the server. */
-export async function serve(config: Config, database: Database, log: Log): Promise<RunningServer> {
+export async function serve(config: Config, opened: Database, log: Log): Promise<RunningServer> {
+  const node = `${hostname()}-${randomUUID().slice(0, 8)}`;
+  const tracing = await startTracing(config.tracing, { node, version }, log);
+  const { tracer } = tracing;
+  const database = traceTransactions(opened, tracer);
   const failed = createComplaint(log, 'the database or the bus did not answer');
   const { limits } = config;
 
@@ -109,7 +117,6 @@ export async function serve(config: Config, database: Database, log: Log): Promi
   const positions = new Positions(epochs.all);
   const metrics = createMetrics();
   const { meter } = metrics;
-  const node = `${hostname()}-${randomUUID().slice(0, 8)}`;
   const bus = config.redisUrls
     ? new RedisBus({ urls: config.redisUrls, origin: node, failed })
     : new MemoryBus();
@@ -117,8 +124,9 @@ export async function serve(config: Config, database: Database, log: Log): Promi
   const partitions = new Partitions({ database, retentionSeconds });
   await patiently(() => partitions.ensure());
   const ledger = createLedger({ database, partitions, epochs, node });
-  const hub = new Hub({ bus, journal: createJournal({ database, epochs }), failed, valuesOf: facetValues });
-  const relay = new Relay({ ledger, bus, meter, failed, ...relaying[database.kind] });
+  const journal = createJournal({ database, epochs });
+  const hub = new Hub({ bus, journal, tracer, failed, valuesOf: facetValues });
+  const relay = new Relay({ ledger, bus, meter, tracer, failed, ...relaying[database.kind] });
   epochs.onChange((all) => {
     const until = all[1]!.until!;
     log.warn({ until }, 'the database has become another one: positions behind this one have expired');
@@ -135,8 +143,8 @@ export async function serve(config: Config, database: Database, log: Log): Promi
   const registry = new Registry({ node, database, subscriptions: () => groups.subscriptions, failed });
   const users = createUsers({ database, committed });
   const channels = createChannels({ database, committed });
-  const messages = createMessages({ database, positions, committed });
-  const notifications = createNotifications({ database, positions, committed });
+  const messages = createMessages({ database, positions, tracer, committed });
+  const notifications = createNotifications({ database, positions, tracer, committed });
   const { eventTypes } = config;
   const events = createEvents({ database, positions, channels, registry, eventTypes, committed, whisper });
   const sessions = createSessions({ database, registry, positions, committed });
@@ -163,7 +171,7 @@ export async function serve(config: Config, database: Database, log: Log): Promi
   const yoga = createGraphQL({ domain, hub, positions, present, isProduction: config.isProduction });
   const operations = createOperations({ yoga, present });
   const isLenient = config.isProduction;
-  const groups = new Groups({ schema, domain, hub, meter, positions, present, log, isLenient });
+  const groups = new Groups({ schema, domain, hub, meter, tracer, positions, present, log, isLenient });
   const open = createOpenSubscription({ operations, groups, present });
   const clientAddressOf = createClientAddressOf(config.trustedProxies);
   const { written } = metrics;
@@ -260,6 +268,7 @@ export async function serve(config: Config, database: Database, log: Log): Promi
     revocations.close();
     await hub.close();
     await bus.close();
+    await tracing.close();
     await database.close();
   }
 }

@@ -6,9 +6,9 @@ import type { Epochs } from './epochs.ts';
 /** Events that are committed and not yet relayed are remembered for a new subscription up to this many. */
 const pendingLimit = 10_000;
 
-/** An event's columns under the names of a {@link JournalEvent}; the table is `e`. */
+/** An event's columns under the names of a {@link JournalEvent}; the table is `e`. What is replayed has no `trace`. */
 export const eventColumns = `e.position::float8 as position, e.topic, e.prev::float8 as prev, e.id::text as id, e.kind,
-  e.event_type as type, e.recipient_id as "recipientId", e.subject, e.erases, e.control, e.payload,
+  e.event_type as type, e.recipient_id as "recipientId", e.subject, e.erases, e.control, e.payload, e.trace,
   floor(extract(epoch from e.created_at) * 1000)::float8 as "writtenAt"`;
 
 export type EventRow = JournalEvent;

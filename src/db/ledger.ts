@@ -164,10 +164,10 @@ with looked_at as materialized (
 picked as materialized (select * from looked_at where so_far <= $4 or so_far = changes),
 told as materialized (
   select p.id as waiting, 0::bigint as place, p.event_id as id, p.kind, p.event_type, p.sender_id, p.subject, p.erases,
-         p.control, p.payload, p.created_at, p.topics, p.recipient_types, p.recipient_ids
+         p.control, p.payload, p.trace, p.created_at, p.topics, p.recipient_types, p.recipient_ids
     from picked p where p.kind <> 'rows'
    union all
-  select p.id, c.place, c.id, 'model', c.event_type, null, c.subject, c.erases, false, c.payload, p.created_at,
+  select p.id, c.place, c.id, 'model', c.event_type, null, c.subject, c.erases, false, c.payload, p.trace, p.created_at,
          array[c.topic], array[c.recipient_type], array[c.recipient_id]
     from picked p cross join lateral realtime_events_of(p.event_id, p.event_type, p.subject, p.rows) c
    where p.kind = 'rows'),
@@ -185,15 +185,15 @@ rows as materialized (
          coalesce(lag(p.position) over (partition by t.topic order by p.position), h.head, 0) as prev,
          row_number() over (partition by t.topic order by p.position desc) = 1 as last,
          p.id, p.kind, p.event_type, p.sender_id, t.recipient_type, t.recipient_id,
-         p.subject, p.erases, p.control, p.payload, p.created_at
+         p.subject, p.erases, p.control, p.payload, p.trace, p.created_at
     from placed p
          cross join lateral unnest(p.topics, p.recipient_types, p.recipient_ids) t(topic, recipient_type, recipient_id)
          left join realtime_topics h on h.topic = t.topic),
 inserted as (
   insert into realtime_events (position, topic, prev, id, kind, event_type, channel, sender_id, recipient_type,
-                               recipient_id, subject, erases, control, payload, created_at)
+                               recipient_id, subject, erases, control, payload, trace, created_at)
   select position, topic, prev, id, kind, event_type, case recipient_type when 'channel' then recipient_id end,
-         sender_id, recipient_type, recipient_id, subject, erases, control, payload, created_at
+         sender_id, recipient_type, recipient_id, subject, erases, control, payload, trace, created_at
     from rows order by position),
 heads as (
   insert into realtime_topics (topic, head) select topic, position from rows where last
@@ -206,7 +206,7 @@ select (select head from lease)::float8 as head,
        (select coalesce(json_agg(json_build_object(
           'position', position, 'topic', topic, 'prev', prev, 'id', id, 'kind', kind, 'type', event_type,
           'recipientId', recipient_id, 'subject', subject, 'erases', erases, 'control', control, 'payload', payload,
-          'writtenAt', floor(extract(epoch from created_at) * 1000)) order by position, topic), '[]') from rows)::text as events`;
+          'trace', trace, 'writtenAt', floor(extract(epoch from created_at) * 1000)) order by position, topic), '[]') from rows)::text as events`;
 
 /**
  * Below it the outbox is empty for good, so that a scan need not step over what has been deleted there. An id

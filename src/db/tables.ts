@@ -229,7 +229,12 @@ const waitingColumns = {
 /** Where events wait, written in the transaction of the fact. Empty when everything has been relayed. */
 export const realtimeOutbox = pgTable(
   'realtime_outbox',
-  { id: bigserial('id', { mode: 'number' }).primaryKey(), ...waitingColumns },
+  {
+    id: bigserial('id', { mode: 'number' }).primaryKey(),
+    ...waitingColumns,
+    /** The `traceparent` of what wrote it. Whoever else writes can say theirs for a transaction. */
+    trace: text('trace').default(sql`nullif(left(current_setting('realtime.trace', true), 55), '')`),
+  },
   (table) => [index('realtime_outbox_erasing').on(table.subject).where(sql`${table.erases}`)],
 );
 
@@ -261,6 +266,7 @@ export const realtimeEvents = pgTable(
     recipientId: text('recipient_id'),
     ...eventColumns,
     deliveredCount: integer('delivered_count').notNull().default(0),
+    trace: text('trace'),
     createdAt: instant('created_at').notNull(),
   },
   (table) => [

@@ -2,6 +2,8 @@ import type { Database } from '../db/database.ts';
 import { rowAsJson } from '../db/row-json.ts';
 import { messages } from '../db/tables.ts';
 import { writtenTogether } from '../db/together.ts';
+import { asTransaction, sayTrace } from '../db/traced.ts';
+import type { Tracer } from '../realtime/tracer.ts';
 import { type ChannelKind, type ChannelRole, standingsThatMay } from './policy.ts';
 import { channelTopicPrefix } from './topics.ts';
 
@@ -34,11 +36,15 @@ export interface WrittenMessage {
  * Sends messages, those of one moment together. The channels are held against changes of their members first:
  * whoever changes members locks for `update`, and the second statement sees what the first had to wait for.
  */
-export function createMessageWriter(database: Database): (draft: MessageDraft) => Promise<WrittenMessage> {
-  return writtenTogether(async (drafts, lockMs) => {
+export function createMessageWriter(
+  database: Database,
+  tracer: Tracer,
+): (draft: MessageDraft) => Promise<WrittenMessage> {
+  const write = writtenTogether<TracedDraft, WrittenMessage>(async (drafts, lockMs) => {
     const names = drafts.map(({ channel }) => channel);
     const [row] = await database.pipeline<{ written: string }>(
       [
+        ...sayTrace(drafts),
         { text: holdChannels, parameters: [names] },
         { text: sendMessages, parameters: [JSON.stringify(drafts), ...allowed] },
       ],
@@ -46,7 +52,10 @@ export function createMessageWriter(database: Database): (draft: MessageDraft) =
     );
     return JSON.parse(row!.written) as WrittenMessage[];
   });
+  return (draft) => asTransaction(tracer, (trace) => write({ ...draft, trace }));
 }
+
+type TracedDraft = MessageDraft & { readonly trace: string | null };
 
 const anybody = { id: '', roles: [] };
 const staff = { id: '', roles: ['service'] as const };
@@ -59,7 +68,7 @@ const sendMessages = `
 with drafts as materialized (
   select * from rows from (json_to_recordset($1::text::json) as
          (id uuid, "eventId" uuid, channel text, "senderId" text, "isStaff" boolean, body text, data jsonb,
-          "clientId" text, "replyToId" uuid)) with ordinality),
+          "clientId" text, "replyToId" uuid, trace text)) with ordinality),
 placed as materialized (
   select d.*, c.id as "channelId", c.name, c.kind, m.role,
          concat_ws(' ', c.kind, m.role) = any(case when d."isStaff" then $3::text[] else $2::text[] end) as may,
@@ -79,9 +88,9 @@ written as materialized (
     from placed p join inserted i using (id) join users u on u.id = i.sender_id),
 appended as (
   insert into realtime_outbox (event_id, topics, recipient_types, recipient_ids, kind, event_type, sender_id,
-                               subject, payload)
+                               subject, payload, trace)
   select "eventId", array['${channelTopicPrefix}' || "channelId"], '{channel}', array[name], 'message',
-         'message.sent', "senderId", 'message:' || id, message
+         'message.sent', "senderId", 'message:' || id, message, trace
     from written order by ordinality)
 select json_agg(json_build_object('channelId', p."channelId", 'kind', p.kind, 'role', p.role,
                                   'hasReplyTo', p."hasReplyTo", 'message', w.message) order by p.ordinality)::text as written

@@ -7,6 +7,7 @@ import { badInput, forbidden, notFound } from '../errors.ts';
 import type { JournalEvent } from '../realtime/event.ts';
 import type { Positions } from '../realtime/position.ts';
 import { Source } from '../realtime/source.ts';
+import { type Tracer, untraced } from '../realtime/tracer.ts';
 import type { AccessPayload } from './channel.ts';
 import { demandJson, demandText, type Json } from './input.ts';
 import { createMessageWriter } from './message-writer.ts';
@@ -47,9 +48,9 @@ const nobodysId = '00000000-0000-0000-0000-000000000000';
 
 export type Messages = ReturnType<typeof createMessages>;
 
-export function createMessages({ database, positions, committed }: MessagesOptions) {
+export function createMessages({ database, positions, tracer = untraced, committed }: MessagesOptions) {
   const grants = createGrants(database);
-  const write = createMessageWriter(database);
+  const write = createMessageWriter(database, tracer);
 
   async function findByClientId(channelId: string, senderId: string, clientId: string): Promise<MessageRow> {
     const [message] = await database.orm
@@ -250,5 +251,6 @@ async function lockMessage(
 interface MessagesOptions {
   readonly database: Database;
   readonly positions: Positions;
+  readonly tracer?: Tracer;
   committed(): void;
 }

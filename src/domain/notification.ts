@@ -6,6 +6,7 @@ import { badInput, notFound, tooLarge } from '../errors.ts';
 import type { JournalEvent } from '../realtime/event.ts';
 import type { Positions } from '../realtime/position.ts';
 import { Source } from '../realtime/source.ts';
+import { type Tracer, untraced } from '../realtime/tracer.ts';
 import { demandJson, demandLength, demandText, isText, isUserId, type Json } from './input.ts';
 import { createNotificationWriter, type NotificationDraft } from './notification-writer.ts';
 import { isUuid, type Page, type PageArguments, pageRequest, toPage } from './page.ts';
@@ -54,8 +55,13 @@ const kindPattern = /^[a-z][a-z0-9_.-]{0,49}$/;
 
 export type Notifications = ReturnType<typeof createNotifications>;
 
-export function createNotifications({ database, positions, committed }: NotificationsOptions) {
-  const write = createNotificationWriter(database);
+export function createNotifications({
+  database,
+  positions,
+  tracer = untraced,
+  committed,
+}: NotificationsOptions) {
+  const write = createNotificationWriter(database, tracer);
 
   /** Those that the recipients have had already, by their keys. */
   async function findByKeys(drafts: readonly NotificationDraft[]): Promise<Map<string, NotificationRow>> {
@@ -265,5 +271,6 @@ const linkProtocols = new Set(['http:', 'https:', 'mailto:']);
 interface NotificationsOptions {
   readonly database: Database;
   readonly positions: Positions;
+  readonly tracer?: Tracer;
   committed(): void;
 }

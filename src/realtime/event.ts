@@ -22,6 +22,8 @@ export interface JournalEvent {
   readonly payload: unknown;
   /** The payload of the later event that has taken back the content of this one. */
   readonly erasedBy?: unknown;
+  /** Where it comes from, as `traceparent` writes it; of an event that nobody traces, or that is replayed, none. */
+  readonly trace?: string | null;
   /** When it was written, in milliseconds since 1970 by the database's clock. */
   readonly writtenAt: number;
 }

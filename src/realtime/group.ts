@@ -4,6 +4,7 @@ import { Latest } from './latest.ts';
 import type { Meter } from './meter.ts';
 import type { Rendered, Renderings } from './renderings.ts';
 import type { Subscriber } from './subscriber.ts';
+import { type Tracer, untraced } from './tracer.ts';
 import { nextTurn, turnMs } from './turns.ts';
 
 /** One event and what is sent of it; null where it is not wanted. */
@@ -28,6 +29,7 @@ const whisperMs = 100;
 export class Group implements Watcher {
   readonly hub: Hub;
   readonly meter: Meter;
+  readonly #tracer: Tracer;
   readonly renderings: Renderings;
   /** The live ones have been sent everything at or below. */
   position = 0;
@@ -40,9 +42,10 @@ export class Group implements Watcher {
   #whispers = new Latest<Whisper>(whisperMs, (whisper) => void this.#whisper(whisper));
   #emptied: () => void;
 
-  constructor({ hub, meter, renderings, emptied }: GroupOptions) {
+  constructor({ hub, meter, tracer = untraced, renderings, emptied }: GroupOptions) {
     this.hub = hub;
     this.meter = meter;
+    this.#tracer = tracer;
     this.renderings = renderings;
     this.#emptied = emptied;
   }
@@ -175,6 +178,7 @@ export class Group implements Watcher {
     const { event } = showings.at(-1)!;
     const isTurning = first(this.#live)?.source.turns?.(event) ?? false;
     const sent = showings.map(() => 0);
+    const startedAt = Date.now();
     let until = performance.now() + turnMs;
     let count = 0;
     for (const subscriber of this.#live) {
@@ -191,14 +195,23 @@ export class Group implements Watcher {
       until = performance.now() + turnMs;
     }
     this.position = event.position;
-    this.#count(showings, sent);
+    this.#count(showings, sent, startedAt);
   }
 
-  #count(showings: readonly Showing[], sent: readonly number[]): void {
+  /** The first was written when it began, the last by now. */
+  #count(showings: readonly Showing[], sent: readonly number[], startedAt: number): void {
     const now = Date.now();
-    for (const [index, { event }] of showings.entries()) {
-      if (sent[index]! > 0) this.meter.delivered(sent[index]!, (now - event.writtenAt) / 1_000);
+    for (const [index, { event, rendered }] of showings.entries()) {
+      const deliveries = sent[index]!;
+      if (deliveries === 0) continue;
+      this.meter.delivered(deliveries, (now - event.writtenAt) / 1_000);
+      if (rendered!.trace) this.#note(rendered!.trace, deliveries, startedAt);
     }
+  }
+
+  #note(parent: string, deliveries: number, startedAt: number): void {
+    const attributes = { 'realtime.deliveries': deliveries };
+    this.#tracer.note({ name: 'write', kind: 'producer', parent, attributes }, startedAt);
   }
 
   #dismiss(subscriber: Subscriber, reason: string): void {
@@ -214,6 +227,7 @@ const first = <Value>(values: Iterable<Value>): Value | undefined => values[Symb
 interface GroupOptions {
   readonly hub: Hub;
   readonly meter: Meter;
+  readonly tracer?: Tracer;
   readonly renderings: Renderings;
   /** The last subscriber has left. */
   emptied(): void;

@@ -3,6 +3,7 @@ import type { ControlMessage, JournalEvent, Whisper } from './event.ts';
 import { PageIndex, readName, type ValuesOf } from './facet.ts';
 import { type Journal, type JournalPage, type Now, type Page, SharedReads } from './journal.ts';
 import { Topic } from './topic.ts';
+import { type Tracer, untraced } from './tracer.ts';
 import { nextTurn } from './turns.ts';
 
 /** Is told when something happens in the topics that it is attached to. */
@@ -43,6 +44,7 @@ export class Hub {
   readonly #bus: Bus;
   readonly #journal: Journal;
   readonly #failed: (error: unknown) => void;
+  readonly #tracer: Tracer;
   readonly #timing: HubTiming;
   readonly #valuesOf: ValuesOf;
   readonly #index: PageIndex;
@@ -60,12 +62,14 @@ export class Hub {
   #isClosed = false;
   readonly #reads: SharedReads;
 
-  constructor({ bus, journal, failed, timing = usualTiming, valuesOf = () => [] }: HubOptions) {
+  constructor(options: HubOptions) {
+    const { bus, journal, failed, tracer = untraced, timing = usualTiming, valuesOf = () => [] } = options;
     this.#timing = timing;
     this.#bus = bus;
     this.#journal = journal;
     this.#reads = new SharedReads((topics, after) => this.#readBack(topics, after));
     this.#failed = failed;
+    this.#tracer = tracer;
     this.#valuesOf = valuesOf;
     this.#index = new PageIndex(valuesOf);
   }
@@ -236,7 +240,17 @@ export class Hub {
   }
 
   #accept(event: JournalEvent): void {
-    this.#topics.get(event.topic)?.accept(event);
+    const topic = this.#topics.get(event.topic);
+    topic?.accept(event.trace && event.position > topic.feed.last ? this.#received(event) : event);
+  }
+
+  #received(event: JournalEvent): JournalEvent {
+    const { trace: parent = null, topic, position } = event;
+    const attributes = { 'realtime.topic': topic, 'realtime.position': position };
+    return {
+      ...event,
+      trace: this.#tracer.note({ name: 'receive', kind: 'consumer', parent, attributes }, Date.now()),
+    };
   }
 
   #told(message: ControlMessage): void {
@@ -305,6 +319,7 @@ interface HubOptions {
   readonly journal: Journal;
   /** The database or the bus did not answer. */
   failed(error: unknown): void;
+  readonly tracer?: Tracer;
   readonly timing?: HubTiming;
   /** What parts of topics are made by. */
   readonly valuesOf?: ValuesOf;

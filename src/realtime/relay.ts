@@ -1,6 +1,7 @@
 import { addressOf, type Bus, controlTopic, type Hint, hintTopic, type Listening } from './bus.ts';
 import type { JournalEvent } from './event.ts';
 import type { Meter } from './meter.ts';
+import { type Tracer, untraced } from './tracer.ts';
 
 /** Where events wait, and how they get their positions. All of it is the database's. */
 export interface Ledger {
@@ -65,6 +66,7 @@ export class Relay {
   readonly #ledger: Ledger;
   readonly #bus: Bus;
   readonly #meter: Meter;
+  readonly #tracer: Tracer;
   readonly #failed: (error: unknown) => void;
   readonly #pollMs: number;
   readonly #gapMs: number;
@@ -81,10 +83,11 @@ export class Relay {
   #isPokable = false;
   #hints: Listening | undefined;
 
-  constructor({ ledger, bus, meter, failed, pollMs, gapMs }: RelayOptions) {
+  constructor({ ledger, bus, meter, tracer = untraced, failed, pollMs, gapMs }: RelayOptions) {
     this.#ledger = ledger;
     this.#bus = bus;
     this.#meter = meter;
+    this.#tracer = tracer;
     this.#failed = failed;
     this.#pollMs = pollMs;
     this.#gapMs = gapMs;
@@ -181,6 +184,7 @@ export class Relay {
     }
     const soon = this.#movedAt + this.#gapMs - performance.now();
     if (soon > 0) await new Promise((resolve) => setTimeout(resolve, soon));
+    const startedAt = Date.now();
     const batch = await this.#move(fence);
     if (batch === undefined) return;
     if (batch === null) {
@@ -189,7 +193,7 @@ export class Relay {
     }
     this.#movedAt = performance.now();
     if (!batch.isMore) this.#lookedAt = this.#movedAt;
-    this.#publish(this.#published, batch.head, batch.events);
+    this.#publish(this.#published, batch.head, this.#traced(batch.events, startedAt));
     this.#published = batch.head;
     if (batch.isMore) this.#wake();
     this.#limit = Math.min(batchSize, this.#limit * 2);
@@ -211,6 +215,22 @@ export class Relay {
       this.#wake();
       return undefined;
     }
+  }
+
+  /** What goes on from here is a part of the publishing, and that of what wrote the event. */
+  #traced(events: readonly JournalEvent[], startedAt: number): readonly JournalEvent[] {
+    const traces = new Set(events.flatMap(({ trace }) => trace ?? []));
+    if (traces.size === 0) return events;
+    const attributes = { 'realtime.events': events.length };
+    const moved = { name: 'relay batch', parent: null, links: [...traces], attributes };
+    const links = [this.#tracer.note(moved, startedAt)].filter((batch) => batch !== null);
+    return events.map((event) => {
+      if (!event.trace) return event;
+      const { topic, position, trace: parent } = event;
+      const attributes = { 'realtime.topic': topic, 'realtime.position': position };
+      const publishing = { name: 'publish', kind: 'producer', parent, links, attributes } as const;
+      return { ...event, trace: this.#tracer.note(publishing, Date.now()) };
+    });
   }
 
   #publish(from: number, to: number, events: readonly JournalEvent[]): void {
@@ -254,6 +274,7 @@ interface RelayOptions {
   readonly ledger: Ledger;
   readonly bus: Bus;
   readonly meter: Meter;
+  readonly tracer?: Tracer;
   failed(error: unknown): void;
   /** How often to look for what other programs wrote. */
   readonly pollMs: number;

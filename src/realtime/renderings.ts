@@ -1,5 +1,6 @@
 import type { JournalEvent, Whisper } from './event.ts';
 import type { Meter } from './meter.ts';
+import { type Tracer, untraced } from './tracer.ts';
 
 /** One event as those are shown it who ask for the same. */
 export interface Rendered {
@@ -9,6 +10,8 @@ export interface Rendered {
   readonly position: string | null;
   /** As each wire sends it, made by the first connection that does. */
   readonly bytes: Record<string, Buffer>;
+  /** The making of it, where the event is traced. */
+  readonly trace?: string | null;
 }
 
 /** So many are kept for those who are told the same in this moment. */
@@ -21,19 +24,21 @@ const whileMs = 5_000;
 export class Renderings {
   readonly #render: (event: JournalEvent | Whisper) => Rendered | Promise<Rendered>;
   readonly #meter: Meter;
+  readonly #tracer: Tracer;
   #kept = new Map<JournalEvent | Whisper, Rendered | Promise<Rendered>>();
   #behind = 0;
   #trimming: NodeJS.Timeout | undefined;
 
-  constructor({ render, meter }: RenderingsOptions) {
+  constructor({ render, meter, tracer = untraced }: RenderingsOptions) {
     this.#render = render;
     this.#meter = meter;
+    this.#tracer = tracer;
   }
 
   of(event: JournalEvent | Whisper): Rendered | Promise<Rendered> {
     const known = this.#kept.get(event);
     if (known) return known;
-    const rendered = this.#render(event);
+    const rendered = 'trace' in event && event.trace ? this.#follow(event, event.trace) : this.#render(event);
     this.#meter.executed();
     this.#kept.set(event, rendered);
     this.#trim(this.#behind > 0 || this.#trimming ? most : fewest);
@@ -59,6 +64,15 @@ export class Renderings {
     clearTimeout(this.#trimming);
   }
 
+  #follow(event: JournalEvent, parent: string): Rendered | Promise<Rendered> {
+    return this.#tracer.follow({ name: 'execute', parent }, (trace) => {
+      const rendered = this.#render(event);
+      return rendered instanceof Promise
+        ? rendered.then((made) => ({ ...made, trace }))
+        : { ...rendered, trace };
+    });
+  }
+
   #trim(capacity: number): void {
     for (const event of this.#kept.keys()) {
       if (this.#kept.size <= capacity) return;
@@ -71,4 +85,5 @@ interface RenderingsOptions {
   /** Never throws and never rejects: a failure is part of what is shown. */
   render(event: JournalEvent | Whisper): Rendered | Promise<Rendered>;
   readonly meter: Meter;
+  readonly tracer?: Tracer;
 }

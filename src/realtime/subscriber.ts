@@ -244,7 +244,8 @@ export class Subscriber {
       const rendered = rendering instanceof Promise ? await rendering : rendering;
       if (this.#state !== 'catching up' || this.#group !== group || epoch !== group.hub.epoch) return;
       if (this.#turns > 0) return;
-      if (this.send({ event, rendered }))
+      // What was there before it came is no measure of how fast events are.
+      if (this.send({ event, rendered }) && event.writtenAt > this.#pastAt)
         this.#group.meter.delivered(1, (Date.now() - event.writtenAt) / 1_000);
       if (this.source.turns?.(event)) this.#turns += 1;
       if (this.#turns > 0 || this.sink.isFull) return;

@@ -10,6 +10,7 @@ import type { Positions } from '../realtime/position.ts';
 import { type Rendered, Renderings } from '../realtime/renderings.ts';
 import type { Source, SourceOptions } from '../realtime/source.ts';
 import { type Sink, Subscriber } from '../realtime/subscriber.ts';
+import type { Tracer } from '../realtime/tracer.ts';
 import { isCommon } from '../schema/common.ts';
 import { type Prepared, type Present, toJson } from './operation.ts';
 
@@ -79,12 +80,12 @@ export class Groups {
       audience.viewer === null && source.isCommon ? '' : JSON.stringify([viewer.id, source.ownTopic]);
     const known = groups.get(key);
     if (known) return known;
-    const { hub, meter } = this.#options;
+    const { hub, meter, tracer } = this.#options;
     const emptied = () => {
       groups.delete(key);
       if (groups.size === 0) this.#drop(audience);
     };
-    const group = new Group({ hub, meter, renderings, emptied });
+    const group = new Group({ hub, meter, tracer, renderings, emptied });
     groups.set(key, group);
     return group;
   }
@@ -95,7 +96,7 @@ export class Groups {
     const known = this.#audiences.get(key);
     if (known) return known;
     const render = (event: JournalEvent | Whisper) => this.#render(event, audience);
-    const renderings = new Renderings({ render, meter: this.#options.meter });
+    const renderings = new Renderings({ render, meter: this.#options.meter, tracer: this.#options.tracer });
     const audience: Audience = { operation, viewer, key, shows, renderings, groups: new Map() };
     this.#audiences.set(key, audience);
     return audience;
@@ -186,6 +187,7 @@ interface GroupsOptions {
   readonly domain: Domain;
   readonly hub: Hub;
   readonly meter: Meter;
+  readonly tracer?: Tracer;
   readonly positions: Positions;
   readonly present: Present;
   readonly log: Log;

@@ -1,0 +1,2 @@
+ALTER TABLE "realtime_events" ADD COLUMN "trace" text;--> statement-breakpoint
+ALTER TABLE "realtime_outbox" ADD COLUMN "trace" text DEFAULT nullif(left(current_setting('realtime.trace', true), 55), '');
