@@ -47,6 +47,7 @@ import { Groups } from './transports/groups.ts';
 import { securityHeaderLines } from './transports/headers.ts';
 import { createReadiness } from './transports/health.ts';
 import { createHttpHandler } from './transports/http.ts';
+import { createObservation } from './transports/observation.ts';
 import { createOperations, createPresent } from './transports/operation.ts';
 import { createOriginCheck } from './transports/origin.ts';
 import { Revocations } from './transports/revocations.ts';
@@ -167,11 +168,23 @@ export async function serve(config: Config, opened: Database, log: Log): Promise
   // The wires.
   let isDraining = false;
   const present = createPresent({ log, refused: metrics.refused });
+  const { slowOperationMs: slowMs } = config;
+  const observe = createObservation({ tracer, log, present, slowMs, measured: metrics.operated });
   const isAllowedOrigin = createOriginCheck(config.corsOrigins, config.isProduction);
-  const yoga = createGraphQL({ domain, hub, positions, present, isProduction: config.isProduction });
-  const operations = createOperations({ yoga, present });
-  const isLenient = config.isProduction;
-  const groups = new Groups({ schema, domain, hub, meter, tracer, positions, present, log, isLenient });
+  const { isProduction } = config;
+  const yoga = createGraphQL({ domain, hub, positions, present, observe, isProduction });
+  const operations = createOperations({ yoga, present, observe });
+  const groups = new Groups({
+    schema,
+    domain,
+    hub,
+    meter,
+    tracer,
+    positions,
+    present,
+    log,
+    isLenient: isProduction,
+  });
   const open = createOpenSubscription({ operations, groups, present });
   const clientAddressOf = createClientAddressOf(config.trustedProxies);
   const { written } = metrics;

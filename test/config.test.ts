@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { ConfigError, parseConfig } from '../src/config.ts';
 import { errorCodes } from '../src/errors.ts';
+import { version } from '../src/lib/version.ts';
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
 const secret = 'x'.repeat(32);
@@ -46,6 +47,8 @@ describe('the configuration', () => {
       eventTypes: undefined,
       metricsToken: undefined,
       logLevel: 'info',
+      slowOperationMs: 1_000,
+      tracing: undefined,
     });
   });
 
@@ -123,6 +126,11 @@ describe('the configuration', () => {
     ['SOCKET_MESSAGE_RATE', '300/1s/2s'],
     ['MAX_BODY_BYTES', '1e6'],
     ['DRAIN_SECONDS', '10s'],
+    ['SLOW_OPERATION_MS', '0'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'localhost:4318'],
+    ['OTEL_EXPORTER_OTLP_HEADERS', 'api-key'],
+    ['OTEL_TRACES_SAMPLER', 'jaeger_remote'],
+    ['OTEL_TRACES_SAMPLER_ARG', '1.5'],
     ['TRUSTED_PROXIES', '10.0.0.0/33'],
     ['TRUSTED_PROXIES', '::1,10.0.0'],
     ['TRUSTED_PROXIES', 'proxy.example.com'],
@@ -172,6 +180,28 @@ describe('the configuration', () => {
   });
 });
 
+describe('tracing', () => {
+  test('goes beneath the one address, or to the other as it is', () => {
+    const [one, other] = ['http://collector:4318', 'http://collector:4318/own'];
+    const urlOf = (environment: Record<string, string>) => parseConfig(environment).tracing?.url;
+
+    expect(urlOf({ OTEL_EXPORTER_OTLP_ENDPOINT: one })).toBe(`${one}/v1/traces`);
+    expect(urlOf({ OTEL_EXPORTER_OTLP_ENDPOINT: `${one}/` })).toBe(`${one}/v1/traces`);
+    expect(urlOf({ OTEL_EXPORTER_OTLP_ENDPOINT: one, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: other })).toBe(
+      other,
+    );
+  });
+
+  test('takes headers with their values encoded', () => {
+    const { tracing } = parseConfig({
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318',
+      OTEL_EXPORTER_OTLP_HEADERS: 'api-key=a%2Cb, tenant=one=two',
+    });
+
+    expect(tracing?.headers).toEqual({ 'api-key': 'a,b', tenant: 'one=two' });
+  });
+});
+
 describe('production', () => {
   const production = { NODE_ENV: 'production' };
 
@@ -218,3 +248,9 @@ describe('the documentation', () => {
 function variables(): string[] {
   return [...read('src/config.ts').matchAll(/^ {4}([A-Z_]+):/gm)].map(([, name]) => name!);
 }
+
+describe('the version', () => {
+  test('is the one of package.json', () => {
+    expect(version).toBe(JSON.parse(read('package.json')).version);
+  });
+});

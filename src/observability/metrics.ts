@@ -64,6 +64,13 @@ export function createMetrics() {
     labelNames: ['outcome'],
     registers,
   });
+  const operations = new Histogram({
+    name: 'realtime_operation_seconds',
+    help: 'What operations took; subscriptions until they were accepted.',
+    labelNames: ['kind', 'outcome'],
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
+    registers,
+  });
   const setAside = new Counter({
     name: 'realtime_dead_letters_total',
     help: 'Outbox rows that could not be moved.',
@@ -88,6 +95,8 @@ export function createMetrics() {
   return {
     meter,
     written: (transport: string) => void written.set(transport, (written.get(transport) ?? 0) + 1),
+    operated: (kind: string, outcome: string, seconds: number) =>
+      operations.observe({ kind, outcome }, seconds),
     refused: (code: string) => refusals.inc({ code }),
     contentType: registry.contentType,
     text: () => registry.metrics(),

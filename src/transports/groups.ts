@@ -1,6 +1,7 @@
 import { type DocumentNode, type ExecutionArgs, type ExecutionResult, execute } from 'graphql';
 import { createCommonContext, createContext, type Domain } from '../context.ts';
 import type { Viewer } from '../domain/viewer.ts';
+import { type About, brief } from '../observability/about.ts';
 import type { Log } from '../observability/log.ts';
 import type { JournalEvent, Whisper } from '../realtime/event.ts';
 import { Group } from '../realtime/group.ts';
@@ -12,7 +13,7 @@ import type { Source, SourceOptions } from '../realtime/source.ts';
 import { type Sink, Subscriber } from '../realtime/subscriber.ts';
 import type { Tracer } from '../realtime/tracer.ts';
 import { isCommon } from '../schema/common.ts';
-import { type Prepared, type Present, toJson } from './operation.ts';
+import { type Prepared, type Present, rootFieldsOf, toJson } from './operation.ts';
 
 /** While the database is away an event's payload is tried again this often. */
 const retryMs = 250;
@@ -163,7 +164,7 @@ export class Groups {
         // Nobody is left here who could be sent it.
         return { payload: '', position: null, bytes: {} };
       }
-      const errors = result.errors?.map(present);
+      const errors = result.errors?.map((error) => present(error, aboutOf(audience)));
       // An event is not spent on a payload that only says that the database is away.
       if (errors?.some(({ extensions }) => extensions.code === 'UNAVAILABLE'))
         return wait(retryMs).then(run).then(show);
@@ -179,6 +180,13 @@ export class Groups {
 
 const keyOf = ({ shape }: Operation, version: string | undefined, viewer: Viewer | null) =>
   JSON.stringify([shape, version, viewer?.id, viewer?.roles]);
+
+/** Whose payload could not be made. */
+const aboutOf = ({ operation: { document, operation }, viewer }: Audience): About => ({
+  operation: `subscription ${rootFieldsOf(document, operation)[0]?.name.value}`,
+  operationName: operation.name && brief(operation.name.value),
+  userId: viewer?.id,
+});
 
 const wait = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
 

@@ -78,18 +78,24 @@ export function createHttpHandler(parts: HttpParts) {
       // Over a connection that was open before; it would not be told to leave again.
       if (parts.isDraining()) throw unavailable();
       const isReadOnly = request.method === 'GET';
-      return streams(response, { parameters, viewer, lastEventId: resume[0], isReadOnly });
+      const traceparent = traceparentOf(request);
+      return streams(response, { parameters, viewer, lastEventId: resume[0], isReadOnly, traceparent });
     }
     // Its own kind of request costs a third of the platform's, and less than streams do.
     const { method = 'GET', headers } = request;
     const asked = new yoga.fetchAPI.Request(url.href, { method, headers: headers as HeadersInit, body });
-    const answer = await yoga.fetch(asked, { viewer, resume });
+    const answer = await yoga.fetch(asked, {
+      viewer,
+      resume,
+      wire: 'http',
+      traceparent: traceparentOf(request),
+    });
     response.writeHead(answer.status, Object.fromEntries(answer.headers));
     response.end(await answer.text());
   }
 
   function isSubscription(parameters: Parameters): boolean {
-    const prepared = parts.operations.prepare(parameters, { viewer: null, resume: [] });
+    const prepared = parts.operations.prepare(parameters, { viewer: null, resume: [], wire: 'http' });
     return !Array.isArray(prepared) && prepared.operation.operation === 'subscription';
   }
 
@@ -104,6 +110,10 @@ export function createHttpHandler(parts: HttpParts) {
     if (response.headersSent) return void response.destroy();
     sendFailure(response, statusOf(error, shown), toJson({ errors: [shown] }), shown);
   }
+}
+
+function traceparentOf({ headers: { traceparent } }: IncomingMessage): string | undefined {
+  return typeof traceparent === 'string' ? traceparent : undefined;
 }
 
 /** Null where it is for Yoga to say what is wrong with the request. */

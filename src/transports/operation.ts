@@ -20,8 +20,10 @@ import type { Context } from '../context.ts';
 import { isAway } from '../db/database.ts';
 import type { Viewer } from '../domain/viewer.ts';
 import { type ErrorCode, errorCodes, Refusal, unavailable } from '../errors.ts';
-import type { Log } from '../observability/log.ts';
+import type { About } from '../observability/about.ts';
+import { createComplaint, type Log } from '../observability/log.ts';
 import { Source } from '../realtime/source.ts';
+import { aboutOf, type Observe } from './observation.ts';
 
 /** What a client asks for, on whatever wire. */
 export interface Parameters {
@@ -37,6 +39,11 @@ export interface Caller {
   readonly resume: readonly string[];
   /** Of a connection that subscriptions live on. */
   readonly connectionId?: string;
+  readonly wire: 'http' | 'websocket' | 'sse';
+  /** The client's, of one socket. */
+  readonly operationId?: string;
+  /** The header of W3C Trace Context. */
+  readonly traceparent?: string | undefined;
 }
 
 /** An operation that may be run: parsed and valid. */
@@ -60,14 +67,14 @@ export type Operations = ReturnType<typeof createOperations>;
  * The one path of an operation: parse, validate, limits, authorise, run. The first three are Yoga's plugins, so
  * that what holds over HTTP holds on every wire. Nothing here throws: what goes wrong is an answer.
  */
-export function createOperations({ yoga, present }: { yoga: Yoga; present: Present }) {
+export function createOperations({ yoga, present, observe }: OperationsParts) {
   return {
     /** Synchronous, so that a socket's operations keep their order. */
     prepare(parameters: Parameters, caller: Caller): Prepared | GraphQLError[] {
       try {
         return prepare(parameters, caller);
       } catch (error) {
-        return [present(error)];
+        return [present(error, aboutOf(caller))];
       }
     },
 
@@ -75,19 +82,20 @@ export function createOperations({ yoga, present }: { yoga: Yoga; present: Prese
       try {
         const { execute } = yoga.getEnveloped({ ...caller });
         const result: ExecutionResult = await execute(await prepared.args());
-        return result.errors ? { ...result, errors: result.errors.map(present) } : result;
+        return result.errors ? { ...result, errors: result.errors.map((error) => present(error)) } : result;
       } catch (error) {
-        return { errors: [present(error)] };
+        return { errors: [present(error, aboutOf(caller))] };
       }
     },
 
     /** Runs the field's `subscribe`, which authorises. */
     async subscribe(prepared: Prepared): Promise<Source | ExecutionResult> {
       try {
-        const stream = await createSourceEventStream(await prepared.args());
+        const args = await prepared.args();
+        const stream = await observe(args, () => createSourceEventStream(args));
         if (stream instanceof Source) return stream;
         if (Symbol.asyncIterator in stream) throw new Error(`${prepared.field} is not a source.`);
-        return { errors: (stream.errors ?? []).map(present) };
+        return { errors: (stream.errors ?? []).map((error) => present(error)) };
       } catch (error) {
         return { errors: [present(error)] };
       }
@@ -105,7 +113,7 @@ export function createOperations({ yoga, present }: { yoga: Yoga; present: Prese
     } as never);
     const document: DocumentNode = parse(query);
     const errors: readonly GraphQLError[] = validate(schema, document);
-    if (errors.length > 0) return errors.map(present);
+    if (errors.length > 0) return errors.map((error) => present(error, aboutOf(caller)));
     const operation = getOperationAST(document, operationName);
     if (!operation) throw new Refusal('BAD_USER_INPUT', 'Say by `operationName` which operation is meant.');
     return {
@@ -129,18 +137,30 @@ export function createOperations({ yoga, present }: { yoga: Yoga; present: Prese
   }
 }
 
-/** Makes of anything that went wrong what a client may see. */
-export type Present = (error: unknown) => GraphQLError;
+interface OperationsParts {
+  readonly yoga: Yoga;
+  readonly present: Present;
+  readonly observe: Observe;
+}
+
+/** Makes of anything that went wrong what a client may see; the log is told of what it was about. */
+export type Present = (error: unknown, about?: About) => GraphQLError;
 
 /** The one place where errors get their code. What nobody expected is logged and leaves masked. */
 export function createPresent({ log, refused }: { log: Log; refused: (code: string) => void }): Present {
   // What has been presented once stays as it is.
   const presented = new WeakSet<GraphQLError>();
-  return (error) => {
+  const away = createComplaint(log, 'the database is away');
+  return (error, about = {}) => {
     if (error instanceof GraphQLError && presented.has(error)) return error;
-    const shown = show(error, log);
+    const shown = show(error);
     presented.add(shown);
-    refused(String(shown.extensions.code));
+    const { code, errorId } = shown.extensions;
+    refused(String(code));
+    const cause = causeOf(error);
+    if (errorId) log.error({ err: cause, errorId, path: shown.path, ...about }, 'unexpected error');
+    else if (isAway(cause)) away(cause);
+    else log.debug({ code, reason: shown.message, ...about }, 'refused');
     return shown;
   };
 }
@@ -156,7 +176,7 @@ function withoutHttp(error: GraphQLError) {
   return { ...rest, extensions: shown };
 }
 
-function show(error: unknown, log: Log): GraphQLError {
+function show(error: unknown): GraphQLError {
   const cause = causeOf(error);
   if (cause instanceof Refusal) return coded(error, cause.message, refusalExtensions(cause));
   if (cause instanceof GraphQLError) return codedGraphQLError(error as GraphQLError, cause);
@@ -164,17 +184,9 @@ function show(error: unknown, log: Log): GraphQLError {
   if (cause instanceof RangeError && cause.message.includes('call stack')) {
     return coded(error, new Refusal('OPERATION_TOO_COMPLEX').message, { code: 'OPERATION_TOO_COMPLEX' });
   }
-  if (isAway(cause)) {
-    log.warn({ error: String(cause) }, 'the database is away');
-    return coded(error, unavailable().message, refusalExtensions(unavailable()));
-  }
-  const errorId = randomUUID();
-  log.error(
-    { err: cause, errorId, path: error instanceof GraphQLError ? error.path : undefined },
-    'unexpected error',
-  );
+  if (isAway(cause)) return coded(error, unavailable().message, refusalExtensions(unavailable()));
   const { message, code } = new Refusal('INTERNAL_SERVER_ERROR');
-  return coded(error, message, { code, errorId });
+  return coded(error, message, { code, errorId: randomUUID() });
 }
 
 function causeOf(error: unknown): unknown {
@@ -241,7 +253,7 @@ function withoutAfter(
 }
 
 /** The fields of the operation itself, also those that stand in a fragment. */
-function rootFieldsOf({ definitions }: DocumentNode, operation: OperationDefinitionNode): FieldNode[] {
+export function rootFieldsOf({ definitions }: DocumentNode, operation: OperationDefinitionNode): FieldNode[] {
   const fragments = new Map<string, FragmentDefinitionNode>();
   for (const definition of definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);

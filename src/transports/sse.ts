@@ -14,6 +14,7 @@ export interface StreamRequest {
   readonly lastEventId: string | undefined;
   /** A GET may not change anything. */
   readonly isReadOnly: boolean;
+  readonly traceparent: string | undefined;
 }
 
 /**
@@ -21,9 +22,11 @@ export interface StreamRequest {
  * be resumed carry their position as `id`, so that a plain EventSource continues by itself.
  */
 export function createEventStreams({ operations, open, present, letIn }: SseParts) {
-  return async (response: ServerResponse, { parameters, viewer, lastEventId, isReadOnly }: StreamRequest) => {
+  return async (response: ServerResponse, request: StreamRequest) => {
+    const { parameters, viewer, lastEventId, isReadOnly, traceparent } = request;
     const id = uuid();
-    const caller = { viewer, resume: lastEventId ? [lastEventId] : [], connectionId: id };
+    const resume = lastEventId ? [lastEventId] : [];
+    const caller = { viewer, resume, connectionId: id, wire: 'sse', traceparent } as const;
     const prepared = operations.prepare(parameters, caller);
     if (Array.isArray(prepared)) return answer(response, { errors: prepared });
     const { operation } = prepared.operation;

@@ -49,7 +49,8 @@ export function createWebSockets(parts: WebSocketParts) {
     },
 
     onSubscribe: async ({ extra: { client } }, id, payload) => {
-      const caller = { viewer: client.viewer, resume: [], connectionId: client.id };
+      const { viewer, id: connectionId } = client;
+      const caller = { viewer, resume: [], connectionId, wire: 'websocket', operationId: id } as const;
       const prepared = operations.prepare(payload, caller);
       if (Array.isArray(prepared)) return prepared;
       if (prepared.operation.operation === 'subscription') {
@@ -67,7 +68,9 @@ export function createWebSockets(parts: WebSocketParts) {
 
     execute: async (args) => {
       const { prepared, client } = args as Arguments;
-      return client.answering(operations.execute(prepared, { viewer: client.viewer, resume: [] }));
+      return client.answering(
+        operations.execute(prepared, { viewer: client.viewer, resume: [], wire: 'websocket' }),
+      );
     },
 
     subscribe: async (args) => {
@@ -87,7 +90,7 @@ export function createWebSockets(parts: WebSocketParts) {
 
     onNext: (_context, _id, _payload, _args, result) => toJson(result) as ExecutionResult,
     onError: (_context, _id, _payload, errors) =>
-      toJson({ errors: errors.map(present) }).errors as readonly GraphQLError[],
+      toJson({ errors: errors.map((error) => present(error)) }).errors as readonly GraphQLError[],
   });
 
   /** Null: not let in. */

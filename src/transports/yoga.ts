@@ -1,9 +1,10 @@
-import { execute, NoSchemaIntrospectionCustomRule } from 'graphql';
+import { type ExecutionResult, execute, NoSchemaIntrospectionCustomRule } from 'graphql';
 import { createGraphQLError, createYoga, type Plugin, type YogaServerOptions } from 'graphql-yoga';
 import { type Context, createContext, type Domain } from '../context.ts';
 import type { Hub } from '../realtime/hub.ts';
 import type { Positions } from '../realtime/position.ts';
 import { schema } from '../schema/index.ts';
+import type { Observe } from './observation.ts';
 import type { Caller, Parameters, Present, Yoga } from './operation.ts';
 
 interface YogaParts {
@@ -11,16 +12,17 @@ interface YogaParts {
   readonly hub: Hub;
   readonly positions: Positions;
   readonly present: Present;
+  readonly observe: Observe;
   readonly isProduction: boolean;
 }
 
 /** Queries and mutations over HTTP, and the plugins that every wire shares. */
-export function createGraphQL({ domain, hub, positions, present, isProduction }: YogaParts): Yoga {
+export function createGraphQL({ domain, hub, positions, present, observe, isProduction }: YogaParts): Yoga {
   const options: YogaServerOptions<Caller, Context> = {
     schema,
     plugins: [
       useErrorCodes(),
-      useGraphqlJs(),
+      useGraphqlJs(observe),
       useNoSubscriptionsOverPlainHttp(),
       ...(isProduction ? [useIntrospectionForAdmins()] : []),
     ],
@@ -72,9 +74,10 @@ function useIntrospectionForAdmins(): Plugin<Caller> {
 }
 
 /** graphql-js itself executes, as it does for the events of subscriptions. */
-function useGraphqlJs(): Plugin {
+function useGraphqlJs(observe: Observe): Plugin {
   return {
-    onExecute: ({ setExecuteFn }) => setExecuteFn(execute),
+    onExecute: ({ setExecuteFn }) =>
+      setExecuteFn((args) => observe<ExecutionResult>(args, () => execute(args))),
   };
 }
 
