@@ -1,4 +1,5 @@
 import DataLoader from 'dataloader';
+import { cannotRefresh, type Refresh } from './auth/refresh.ts';
 import type { Channels } from './domain/channel.ts';
 import type { Events } from './domain/event.ts';
 import type { MessageRow, Messages } from './domain/message.ts';
@@ -33,10 +34,12 @@ export interface Context extends Domain {
   readonly resume: readonly string[];
   /** The connection that a subscription belongs to. */
   readonly connectionId: string | null;
+  /** Gives the connection that this came by another token. */
+  readonly refresh: Refresh;
 }
 
 /** What the wire says beside who asks. */
-type Circumstances = Partial<Pick<Context, 'position' | 'resume' | 'connectionId'>>;
+type Circumstances = Partial<Pick<Context, 'position' | 'resume' | 'connectionId' | 'refresh'>>;
 
 export interface Loaders {
   readonly user: DataLoader<string, UserRow | null>;
@@ -50,9 +53,15 @@ export interface Loaders {
 export function createContext(
   domain: Domain,
   viewer: Viewer | null,
-  { position = null, resume = [], connectionId = null }: Circumstances = {},
+  { position = null, resume = [], connectionId = null, refresh = cannotRefresh }: Circumstances = {},
 ): Context {
-  return Object.assign(new Base(domain, () => viewer), { viewer, position, resume, connectionId });
+  return Object.assign(new Base(domain, () => viewer), {
+    viewer,
+    position,
+    resume,
+    connectionId,
+    refresh,
+  });
 }
 
 /**
@@ -90,6 +99,7 @@ class Base implements Domain {
 class CommonContext extends Base implements Context {
   readonly position = null;
   readonly resume = [];
+  readonly refresh = cannotRefresh;
   readonly #touched: () => void;
 
   constructor(domain: Domain, touched: () => void) {

@@ -8,5 +8,6 @@ import './notification.ts';
 import './event.ts';
 import './model.ts';
 import './session.ts';
+import './token.ts';
 
 export const schema = builder.toSchema();

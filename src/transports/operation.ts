@@ -16,6 +16,7 @@ import {
   visit,
 } from 'graphql';
 import type { YogaServerInstance } from 'graphql-yoga';
+import type { Refresh } from '../auth/refresh.ts';
 import type { Context } from '../context.ts';
 import { isAway } from '../db/database.ts';
 import type { Viewer } from '../domain/viewer.ts';
@@ -44,6 +45,8 @@ export interface Caller {
   readonly operationId?: string;
   /** The header of W3C Trace Context. */
   readonly traceparent?: string | undefined;
+  /** Left out where there is no connection that keeps its token. */
+  readonly refresh?: Refresh;
 }
 
 /** An operation that may be run: parsed and valid. */

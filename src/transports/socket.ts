@@ -2,7 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { v7 as uuid } from 'uuid';
 import type { WebSocket } from 'ws';
-import type { Authenticated } from '../auth/authenticate.ts';
+import type { Authenticate, Authenticated } from '../auth/authenticate.ts';
+import { createRefresh, type Refresh } from '../auth/refresh.ts';
 import { setAlarm } from '../lib/alarm.ts';
 import type { Log } from '../observability/log.ts';
 import type { Subscriber } from '../realtime/subscriber.ts';
@@ -16,11 +17,14 @@ import { urlOf } from './url.ts';
 /** A ping is sent this often, and who has neither answered by the next one nor read on is gone. */
 const keepAliveMs = 12_000;
 
-/** What ends with its socket. */
+/** A subscription, as its socket knows it. */
 export interface Leaving {
   /** Once it is attached. */
   readonly subscriber?: Subscriber | undefined;
   leave(): void;
+  /** Whether its rights may rest on roles that the viewer no longer has. */
+  isBeyond(viewer: Authenticated): boolean;
+  reopen(viewer: Authenticated): void;
 }
 
 /** One socket. */
@@ -32,6 +36,7 @@ export class Client implements Connection {
   readonly urlToken: string | null;
   readonly protocol: string;
   viewer: Authenticated | null = null;
+  readonly refresh: Refresh;
   /** The subscriptions, by id: also those that are not attached yet. */
   readonly streams = new Map<string, Leaving>();
   /** Resolves when every subscription that was asked for so far is attached. */
@@ -51,6 +56,7 @@ export class Client implements Connection {
     this.#socket = socket;
     this.#wire = wire;
     this.#parts = parts;
+    this.refresh = createRefresh(this, parts.authenticate);
     this.protocol = socket.protocol;
     this.ipAddress = parts.clientAddressOf(request);
     this.userAgent = request.headers['user-agent'] ?? null;
@@ -102,6 +108,17 @@ export class Client implements Connection {
     this.viewer = viewer;
     this.#cancelExpiry?.();
     this.#cancelExpiry = setAlarm(viewer.expiresAt, () => this.#close(Closing.TokenExpired));
+  }
+
+  /** By another token of the same viewer. What its roles no longer allow has ended when this resolves. */
+  async renew(viewer: Authenticated): Promise<void> {
+    this.signIn(viewer);
+    const beyond = [...this.streams.values()].filter((stream) => stream.isBeyond(viewer));
+    if (beyond.length === 0) return;
+    for (const stream of beyond) stream.reopen(viewer);
+    // Some are still being opened for the viewer as it was.
+    await this.attached;
+    for (const stream of beyond) stream.reopen(viewer);
   }
 
   /** Of the protocol. */
@@ -217,6 +234,7 @@ export class Client implements Connection {
 }
 
 interface ClientParts {
+  readonly authenticate: Authenticate;
   readonly clientAddressOf: ClientAddressOf;
   readonly connections: Pick<Connections, 'subscribed'>;
   readonly log: Log;

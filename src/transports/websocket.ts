@@ -9,15 +9,13 @@ import { Refusal, tooLarge } from '../errors.ts';
 import type { Log } from '../observability/log.ts';
 import type { Hub } from '../realtime/hub.ts';
 import type { Positions } from '../realtime/position.ts';
-import type { Rendered } from '../realtime/renderings.ts';
-import type { EndReason, Subscriber } from '../realtime/subscriber.ts';
 import type { ClientAddressOf } from './address.ts';
+import { ClientStream } from './client-stream.ts';
 import { Closing } from './closing.ts';
 import type { Connections } from './connections.ts';
-import type { ViewerSink } from './groups.ts';
 import { type Operations, type Prepared, type Present, toJson } from './operation.ts';
-import { Client, type Leaving } from './socket.ts';
-import { endError, type OpenSubscription } from './subscription.ts';
+import { Client } from './socket.ts';
+import type { OpenSubscription } from './subscription.ts';
 
 const initWaitMs = 10_000;
 /** How long a client may take to answer the closing of its socket. */
@@ -49,9 +47,17 @@ export function createWebSockets(parts: WebSocketParts) {
     },
 
     onSubscribe: async ({ extra: { client } }, id, payload) => {
-      const { viewer, id: connectionId } = client;
-      const caller = { viewer, resume: [], connectionId, wire: 'websocket', operationId: id } as const;
-      const prepared = operations.prepare(payload, caller);
+      const { id: connectionId, refresh } = client;
+      const prepare = (resume: readonly string[]) =>
+        operations.prepare(payload, {
+          viewer: client.viewer,
+          resume,
+          connectionId,
+          refresh,
+          wire: 'websocket',
+          operationId: id,
+        });
+      const prepared = prepare([]);
       if (Array.isArray(prepared)) return prepared;
       if (prepared.operation.operation === 'subscription') {
         const most = limits.subscriptionsPerConnection;
@@ -59,7 +65,10 @@ export function createWebSockets(parts: WebSocketParts) {
           return [present(tooLarge(`A connection has at most ${most} subscriptions.`))];
         }
         // What follows on this socket waits for it to be attached.
-        const stream = new ClientStream(client, id);
+        const stream: ClientStream = new ClientStream(client, id, async (position) => {
+          const again = prepare([parts.positions.seal(position)]);
+          return Array.isArray(again) ? { refused: { errors: again } } : open(again, stream);
+        });
         return { ...argsOf(prepared), client, stream, attached: client.expectAttached() };
       }
       await client.attached;
@@ -158,95 +167,6 @@ function argsOf(prepared: Prepared) {
     prepared,
   };
 }
-
-/**
- * One subscription of one socket. Payloads are written straight to the socket; as an iterable, which is how
- * graphql-ws knows it, it yields nothing and tells when it is over.
- */
-class ClientStream implements ViewerSink, AsyncGenerator<never, undefined>, Leaving {
-  subscriber: Subscriber | undefined;
-  readonly #client: Client;
-  readonly #id: string;
-  /** How each of its frames begins. */
-  #start: Buffer | undefined;
-  #over: IteratorResult<never, undefined> | Error | undefined;
-  #tell: (() => void) | undefined;
-
-  constructor(client: Client, id: string) {
-    this.#client = client;
-    // Whoever takes the same id again has left this one, though it may not be attached yet.
-    client.streams.get(id)?.leave();
-    client.streams.set(id, this);
-    this.#id = id;
-  }
-
-  get viewer(): Authenticated | null {
-    return this.#client.viewer;
-  }
-
-  get isFull(): boolean {
-    return this.#client.isFull;
-  }
-
-  write({ payload, bytes }: Rendered): void {
-    this.#start ??= Buffer.from(`{"id":${JSON.stringify(this.#id)},"type":"next","payload":`);
-    bytes.websocket ??= Buffer.from(`${payload}}`);
-    this.#client.write(this.#start, bytes.websocket);
-  }
-
-  drained(): Promise<void> {
-    return this.#client.drained();
-  }
-
-  end(reason: EndReason): void {
-    this.#finish(endError(reason));
-  }
-
-  next(): Promise<IteratorResult<never, undefined>> {
-    return new Promise((resolve, reject) => {
-      this.#tell = () => (this.#over instanceof Error ? reject(this.#over) : resolve(this.#over!));
-      if (this.#over) this.#tell();
-    });
-  }
-
-  /** The client has left. */
-  async return(): Promise<IteratorResult<never, undefined>> {
-    this.leave();
-    return done;
-  }
-
-  follow(subscriber: Subscriber): void {
-    this.subscriber = subscriber;
-    if (this.#over) subscriber.close();
-    else this.#client.subscribed();
-  }
-
-  leave(): void {
-    this.#finish(done);
-  }
-
-  throw(): Promise<IteratorResult<never, undefined>> {
-    return this.return();
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.return();
-  }
-
-  #finish(over: IteratorResult<never, undefined> | Error): void {
-    this.#over ??= over;
-    this.subscriber?.close();
-    if (this.#client.streams.get(this.#id) === this) this.#client.streams.delete(this.#id);
-    this.#client.subscribed();
-    this.#tell?.();
-  }
-}
-
-const done = { done: true, value: undefined } as const;
 
 interface WebSocketParts {
   readonly clientAddressOf: ClientAddressOf;

@@ -26,11 +26,11 @@ export function createGraphQL({ domain, hub, positions, present, observe, isProd
       useNoSubscriptionsOverPlainHttp(),
       ...(isProduction ? [useIntrospectionForAdmins()] : []),
     ],
-    context: async ({ viewer, resume, connectionId, params }: Caller & { params?: Parameters }) => {
+    context: async ({ viewer, resume, connectionId, refresh, params }: Caller & { params?: Parameters }) => {
       // The head is read before everything else in the query, and only where it is asked for.
       const asksForPosition = typeof params?.query === 'string' && /\bposition\b/.test(params.query);
       const position = asksForPosition ? positions.seal((await hub.now()).head) : null;
-      return createContext(domain, viewer, { position, resume, connectionId });
+      return createContext(domain, viewer, { position, resume, connectionId, refresh });
     },
     maskedErrors: { maskError: (error) => present(error) },
     // What is read from the network is read, and bounded, before.

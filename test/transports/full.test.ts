@@ -116,7 +116,9 @@ describe.each<[string, () => Promise<Full>]>([
 test('a WebSocket ends its subscriptions when it begins to close, and not when that has been read', async () => {
   const { connection } = await fullSocket();
   const left: string[] = [];
-  for (const id of ['one', 'other']) connection.streams.set(id, { leave: () => left.push(id) });
+  for (const id of ['one', 'other']) {
+    connection.streams.set(id, { leave: () => left.push(id), isBeyond: () => false, reopen: () => {} });
+  }
   connection.end(Closing.Forbidden);
   expect(left).toEqual(['one', 'other']);
 });
