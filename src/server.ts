@@ -148,13 +148,7 @@ export async function serve(config: Config, opened: Database, log: Log): Promise
   const notifications = createNotifications({ database, positions, tracer, committed });
   const { eventTypes } = config;
   const events = createEvents({ database, positions, channels, registry, eventTypes, committed, whisper });
-  const sessions = createSessions({
-    database,
-    registry,
-    positions,
-    graceSeconds: config.presenceGraceSeconds,
-    committed,
-  });
+  const sessions = createSessions({ database, registry, positions, committed });
   const watches = createWatches({ database, committed });
   const models = createModels({ database, positions, watches });
   const domain: Domain = { users, channels, messages, notifications, events, sessions, models, watches };
@@ -163,6 +157,7 @@ export async function serve(config: Config, opened: Database, log: Log): Promise
   const tokens = createTokens({
     ...config.tokens,
     secret: await patiently(() => tokenSecret(config, database)),
+    failed: createComplaint(log, 'the keys of tokens cannot be fetched or used'),
   });
   const connections = new Connections(registry);
   const readBlocked = () => users.blockedIds();

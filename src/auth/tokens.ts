@@ -1,7 +1,8 @@
-import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
+import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import { isText, isUserId } from '../domain/input.ts';
 import type { Role } from '../domain/viewer.ts';
 import { Refusal, unauthenticated, unavailable } from '../errors.ts';
+import { createKeys } from './keys.ts';
 
 /** What a valid token says. */
 export interface Claims {
@@ -35,22 +36,30 @@ export interface TokenOptions {
   readonly jwksUrl?: string | undefined;
   readonly issuer?: string | undefined;
   readonly audience?: string | undefined;
+  /** Keys could not be fetched, or not be used. */
+  readonly failed?: (error: unknown) => void;
 }
 
+/** A header of HTTP has room for no longer one. */
+const longestToken = 16_384;
+/** A clock that signs may be so far ahead of ours. Nothing is added to the end of a token. */
+const clockTolerance = '5 s';
+
 /** Which algorithms are taken depends on the kind of key alone, never on what a token asks for. */
-export function createTokens({ secret, jwksUrl, issuer, audience }: TokenOptions): Tokens {
-  const demands = { issuer, audience, requiredClaims: ['sub', 'exp'] };
+export function createTokens({ secret, jwksUrl, issuer, audience, failed = () => {} }: TokenOptions): Tokens {
+  const demands = { issuer, audience, requiredClaims: ['sub', 'exp'], clockTolerance };
   if (jwksUrl) {
-    const keys = createRemoteJWKSet(new URL(jwksUrl));
+    const keys = createKeys({ url: jwksUrl, failed });
     const algorithms = ['RS256', 'ES256', 'EdDSA'];
     return {
-      verify: (token) => claimsOf(jwtVerify(token, keys, { ...demands, algorithms })),
+      verify: (token) => claimsOf(token, () => jwtVerify(token, keys, { ...demands, algorithms }), failed),
       sign: null,
     };
   }
   const key = new TextEncoder().encode(secret);
   return {
-    verify: (token) => claimsOf(jwtVerify(token, key, { ...demands, algorithms: ['HS256'] })),
+    verify: (token) =>
+      claimsOf(token, () => jwtVerify(token, key, { ...demands, algorithms: ['HS256'] }), failed),
     sign: ({ userId, name, roles, lifetimeMs }) => {
       const token = new SignJWT({ ...(name ? { name } : {}), ...(roles.length > 0 ? { roles } : {}) })
         .setProtectedHeader({ alg: 'HS256' })
@@ -64,19 +73,28 @@ export function createTokens({ secret, jwksUrl, issuer, audience }: TokenOptions
   };
 }
 
-async function claimsOf(verification: Promise<{ payload: JWTPayload }>): Promise<Claims> {
-  const { payload } = await verification.catch((error) => {
-    throw refusalOf(error);
+async function claimsOf(
+  token: string,
+  verify: () => Promise<{ payload: JWTPayload }>,
+  failed: (error: unknown) => void,
+): Promise<Claims> {
+  if (token.length > longestToken) throw unauthenticated('The token is too long.');
+  const { payload } = await verify().catch((error) => {
+    throw refusalOf(error, failed);
   });
   const { sub, exp, iat, name, picture, roles } = payload;
+  const now = Date.now();
+  const expiresAt = exp! * 1_000;
+  if (expiresAt <= now) throw expired();
   if (!isUserId(sub!)) throw unauthenticated('The token names no acceptable user.');
   return {
     userId: sub!,
     name: textOf(name),
     picture: textOf(picture),
     roles: Array.isArray(roles) ? known.filter((role) => roles.includes(role)) : [],
-    issuedAt: iat === undefined ? new Date() : new Date(iat * 1_000),
-    expiresAt: exp! * 1_000,
+    // What is said to be of the future would outdo everything until then.
+    issuedAt: new Date(Math.max(0, Math.min(now, (iat ?? Number.POSITIVE_INFINITY) * 1_000))),
+    expiresAt,
   };
 }
 
@@ -87,13 +105,13 @@ function textOf(claim: unknown): string | undefined {
 
 const known: readonly Role[] = ['admin', 'service'];
 
-function refusalOf(error: unknown): Refusal {
-  if (error instanceof Refusal) return error;
-  if (error instanceof errors.JWTExpired) return unauthenticated('The token has expired.');
-  const isOurs = error instanceof errors.JOSEError && !aboutKeys.has(error.code);
-  // Whatever is not about the token is about fetching the keys.
-  return isOurs ? unauthenticated('The token is not valid.') : unavailable();
-}
+const expired = () => unauthenticated('The token has expired.');
 
-/** jose's codes for an endpoint of keys that does not answer, or not with keys. */
-const aboutKeys = new Set(['ERR_JOSE_GENERIC', 'ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID']);
+function refusalOf(error: unknown, failed: (error: unknown) => void): Refusal {
+  if (error instanceof Refusal) return error;
+  if (error instanceof errors.JWTExpired) return expired();
+  if (error instanceof errors.JOSEError) return unauthenticated('The token is not valid.');
+  // The token names a key that cannot be used, which is for the operator to mend.
+  failed(error);
+  return unavailable();
+}

@@ -1,5 +1,7 @@
 import { createHmac } from 'node:crypto';
+import { createClient } from 'graphql-ws';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import WebSocket from 'ws';
 import type { Role } from '../../src/domain/viewer.ts';
 import { secret, type TestServer, testServer } from '../support/server.ts';
 import { EventStreamClient } from '../support/sse.ts';
@@ -119,6 +121,25 @@ describe('refreshToken', () => {
       body: JSON.stringify({ query: refresh, variables: { token: await server.token('ada') } }),
     });
     expect(codeOf(await response.json())).toBe('UNAUTHENTICATED');
+  });
+
+  test('goes over the socket that is open, by the stock client', async () => {
+    let opened = 0;
+    const client = createClient({
+      url: graphql.replace('http', 'ws'),
+      webSocketImpl: WebSocket,
+      connectionParams: async () => ({ token: await server.token('ada') }),
+      on: { opened: () => (opened += 1) },
+    });
+    const listening = client.iterate({ query: 'subscription { notificationReceived { id } }' });
+    const first = listening.next();
+    const variables = { token: await server.token('ada', [], 7_200_000) };
+    const answers: unknown[] = [];
+    for await (const { data } of client.iterate({ query: refresh, variables })) answers.push(data);
+
+    expect(answers).toEqual([{ refreshToken: expect.stringMatching(/Z$/) }]);
+    expect(opened).toBe(1);
+    await Promise.all([listening.return?.(), first, client.dispose()]);
   });
 
   test('does not save a user who is blocked', async () => {

@@ -28,13 +28,8 @@ export class Dice {
     return low + this.next() * (high - low);
   }
 
-  /** 0 to less than `end`. */
-  whole(end: number): number {
-    return Math.floor(this.next() * end);
-  }
-
   pick<Item>(items: readonly Item[]): Item {
-    return items[this.whole(items.length)]!;
+    return items[Math.floor(this.next() * items.length)]!;
   }
 
   /** One in proportion to its weight. */
