@@ -46,6 +46,7 @@ export interface Loaders {
   readonly channel: DataLoader<string, ChannelRow | null>;
   readonly message: DataLoader<string, MessageRow | null>;
   readonly memberCount: DataLoader<string, number>;
+  readonly online: DataLoader<string, boolean>;
   readonly viewerRole: DataLoader<string, ChannelRole | null>;
 }
 
@@ -149,6 +150,11 @@ class FreshLoaders implements Loaders {
       0,
     ) as Loaders['memberCount'];
     return this.#made.memberCount;
+  }
+
+  get online(): Loaders['online'] {
+    this.#made.online ??= loader((ids) => this.#domain.sessions.online(ids), false) as Loaders['online'];
+    return this.#made.online;
   }
 
   get viewerRole(): Loaders['viewerRole'] {

@@ -148,7 +148,13 @@ export async function serve(config: Config, opened: Database, log: Log): Promise
   const notifications = createNotifications({ database, positions, tracer, committed });
   const { eventTypes } = config;
   const events = createEvents({ database, positions, channels, registry, eventTypes, committed, whisper });
-  const sessions = createSessions({ database, registry, positions, committed });
+  const sessions = createSessions({
+    database,
+    registry,
+    positions,
+    graceSeconds: config.presenceGraceSeconds,
+    committed,
+  });
   const watches = createWatches({ database, committed });
   const models = createModels({ database, positions, watches });
   const domain: Domain = { users, channels, messages, notifications, events, sessions, models, watches };

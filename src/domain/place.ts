@@ -66,6 +66,14 @@ export async function findPlace(queryable: Queryable, viewer: Viewer, name: stri
   return row ?? null;
 }
 
+/** @throws NOT_FOUND. For those who may know of every channel. */
+export async function demandChannel(queryable: Queryable, name: string): Promise<void> {
+  const [row] = isChannelName(name)
+    ? await queryable.select({ id: channels.id }).from(channels).where(eq(channels.name, name))
+    : [];
+  if (!row) throw noChannel(name);
+}
+
 /** What a reading of a channel is granted by. */
 export interface Grant {
   readonly channel: Pick<ChannelRow, 'id' | 'name' | 'kind'>;

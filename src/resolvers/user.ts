@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts';
-import type { NewUser } from '../domain/user.ts';
+import type { NewUser, Person } from '../domain/user.ts';
 import { signedIn, type Viewer } from '../domain/viewer.ts';
 
 export const viewer = (_root: unknown, _args: unknown, context: Context) => signedIn(context.viewer);
@@ -9,6 +9,8 @@ export const viewerUser = async ({ id }: Viewer, _args: unknown, { load }: Conte
 
 export const user = (_root: unknown, { id }: { id: string }, { users, viewer }: Context) =>
   users.find(viewer, id);
+
+export const online = ({ id }: Person, _args: unknown, { load }: Context) => load.online.load(id);
 
 export const blockUser = (
   _root: unknown,

@@ -1,6 +1,6 @@
 import type { Person } from '../domain/user.ts';
 import type { Viewer as ViewerShape } from '../domain/viewer.ts';
-import { blockUser, upsertUser, user, viewer, viewerUser } from '../resolvers/user.ts';
+import { blockUser, online, upsertUser, user, viewer, viewerUser } from '../resolvers/user.ts';
 import { builder } from './builder.ts';
 import { common } from './common.ts';
 import { Entity } from './entity.ts';
@@ -15,6 +15,12 @@ User.implement({
     id: t.exposeID('id', { description: "The `sub` claim of the user's token." }),
     name: t.exposeString('name'),
     avatarUrl: t.exposeString('avatarUrl', { nullable: true }),
+    // The same for whoever asks at the same moment.
+    online: t.boolean({
+      description:
+        'True while the user has a live connection on any node (with a grace period over short drops).',
+      resolve: online,
+    }),
     createdAt: t.expose('createdAt', { type: 'DateTime' }),
   }),
 });

@@ -5,8 +5,10 @@ import { createCommonContext, createContext, type Domain } from '../../src/conte
 import type { Database } from '../../src/db/database.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { openPostgres } from '../../src/db/postgres.ts';
+import type { Registry } from '../../src/db/registry.ts';
 import { createChannels } from '../../src/domain/channel.ts';
 import { createMessages } from '../../src/domain/message.ts';
+import { createSessions } from '../../src/domain/session.ts';
 import { createUsers } from '../../src/domain/user.ts';
 import type { Role, Viewer } from '../../src/domain/viewer.ts';
 import type { JournalEvent } from '../../src/realtime/event.ts';
@@ -33,6 +35,11 @@ beforeAll(async () => {
     users: createUsers(parts),
     channels: createChannels(parts),
     messages: createMessages(parts),
+    sessions: createSessions({
+      ...parts,
+      registry: { isHere: (id: string) => id === 'bob' } as unknown as Registry,
+      graceSeconds: 0,
+    }),
   } as unknown as Domain;
   const issuedAt = new Date();
   for (const id of people) {

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 
 /** What can be run, each on real processes: a module of this name in `scenarios/`. */
-const scenarios = ['random', 'network', 'rolling', 'figures'] as const;
+const scenarios = ['random', 'network', 'rolling', 'figures', 'fuzz', 'churn'] as const;
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,

@@ -28,8 +28,13 @@ export class Dice {
     return low + this.next() * (high - low);
   }
 
+  /** 0 to less than `end`. */
+  whole(end: number): number {
+    return Math.floor(this.next() * end);
+  }
+
   pick<Item>(items: readonly Item[]): Item {
-    return items[Math.floor(this.next() * items.length)]!;
+    return items[this.whole(items.length)]!;
   }
 
   /** One in proportion to its weight. */
