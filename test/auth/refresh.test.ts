@@ -233,6 +233,28 @@ describe('a subscription, when its connection is given another token', () => {
     await socket.close();
   });
 
+  test('is the same where roles are lost one after the other, at once', async () => {
+    const roles: Role[][] = [['admin', 'service'], ['service'], []];
+    const [all, fewer, none] = await Promise.all(roles.map((each) => server.token('ada', each)));
+    const socket = await signIn(all!);
+    const shared = socket.run({ query: listen, variables: { channel: 'shared' } });
+    const secret = socket.run({ query: listen, variables: { channel: 'secret' } });
+    await send('shared', 'first');
+    const refreshing = [refreshed(socket, fewer!), refreshed(socket, none!)];
+    await send('shared', 'meanwhile');
+    await Promise.all(refreshing);
+    await send('secret', 'after');
+    await send('shared', 'last');
+
+    expect((await shared.take(3)).map(bodyOf)).toEqual(['first', 'meanwhile', 'last']);
+    expect(shared.waiting).toEqual([]);
+    expect(await secret.frame()).toMatchObject({
+      type: 'error',
+      payload: [{ extensions: { code: 'FORBIDDEN' } }],
+    });
+    await socket.close();
+  });
+
   test('ends its rights with its membership, once the role has gone', async () => {
     const socket = await signIn(await server.token('ada', ['admin']));
     const stream = socket.run({ query: listen, variables: { channel: 'shared' } });
