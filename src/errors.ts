@@ -43,5 +43,8 @@ export const notFound = (what: string) =>
 export const badInput = (message: string) => new Refusal('BAD_USER_INPUT', message);
 export const conflict = (message: string) => new Refusal('CONFLICT', message);
 export const tooLarge = (message: string) => new Refusal('LIMIT_EXCEEDED', message);
+export const tooManyConnections = () => new Refusal('LIMIT_EXCEEDED', 'Too many connections are open.');
+export const rateLimited = (message: string, retryAfterMs: number) =>
+  new Refusal('RATE_LIMITED', message, retryAfterMs);
 export const positionExpired = () => new Refusal('POSITION_EXPIRED');
 export const unavailable = () => new Refusal('UNAVAILABLE', undefined, 1_000);

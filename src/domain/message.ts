@@ -48,9 +48,10 @@ const nobodysId = '00000000-0000-0000-0000-000000000000';
 
 export type Messages = ReturnType<typeof createMessages>;
 
-export function createMessages({ database, positions, tracer = untraced, committed }: MessagesOptions) {
+export function createMessages(options: MessagesOptions) {
+  const { database, positions, sending, tracer = untraced, committed } = options;
   const grants = createGrants(database);
-  const write = createMessageWriter(database, tracer);
+  const writeDraft = createMessageWriter(database, tracer);
 
   async function findByClientId(channelId: string, senderId: string, clientId: string): Promise<MessageRow> {
     const [message] = await database.orm
@@ -67,6 +68,19 @@ export function createMessages({ database, positions, tracer = untraced, committ
     return message;
   }
 
+  /** Whether it has been sent before: then sending it again creates nothing. */
+  async function isRepeated(senderId: string, { channel, clientId }: NewMessage): Promise<boolean> {
+    if (clientId == null) return false;
+    const found = await database.orm
+      .select({ id: messages.id })
+      .from(messages)
+      .innerJoin(channels, eq(channels.id, messages.channelId))
+      .where(
+        and(eq(channels.name, channel), eq(messages.senderId, senderId), eq(messages.clientId, clientId)),
+      );
+    return found.length > 0;
+  }
+
   /** A message is shown as of its event, so the event carries the row. */
   function announce(tx: Transaction, type: string, channel: ChannelRow, message: MessageRow): void {
     append(tx, {
@@ -80,6 +94,27 @@ export function createMessages({ database, positions, tracer = untraced, committ
     });
   }
 
+  /** What was written, or the first message with the same `clientId`. */
+  async function write(me: Viewer, input: NewMessage): Promise<{ message: MessageRow; isNew: boolean }> {
+    const replyToId = input.replyToId ?? null;
+    const { channelId, message, hasReplyTo, ...standing } = await writeDraft({
+      id: uuid(),
+      eventId: uuid(),
+      channel: input.channel,
+      senderId: me.id,
+      isStaff: isStaff(me),
+      body: input.body,
+      data: input.data ?? null,
+      clientId: input.clientId ?? null,
+      replyToId: replyToId === null || isUuid(replyToId) ? replyToId : nobodysId,
+    });
+    if (channelId === null) throw noChannel(input.channel);
+    demandInChannel(me, 'send', standing, input.channel);
+    if (!hasReplyTo) throw notFound(`The message "${replyToId}"`);
+    if (message !== null) return { message: rowOf(message), isNew: true };
+    return { message: await findByClientId(channelId, me.id, input.clientId!), isNew: false };
+  }
+
   return {
     /** Sending the same `clientId` again answers with the first message and creates nothing. */
     async send(viewer: Viewer | null, input: NewMessage): Promise<MessageRow> {
@@ -88,24 +123,20 @@ export function createMessages({ database, positions, tracer = untraced, committ
       demandJson('data', input.data);
       if (input.clientId != null) demandText('clientId', input.clientId, longestClientId);
       if (!isChannelName(input.channel)) throw noChannel(input.channel);
-      const replyToId = input.replyToId ?? null;
-      const { channelId, message, hasReplyTo, ...standing } = await write({
-        id: uuid(),
-        eventId: uuid(),
-        channel: input.channel,
-        senderId: me.id,
-        isStaff: isStaff(me),
-        body: input.body,
-        data: input.data ?? null,
-        clientId: input.clientId ?? null,
-        replyToId: replyToId === null || isUuid(replyToId) ? replyToId : nobodysId,
+      const takeBack = await sending(me.id, input).catch(async (refusal) => {
+        // What has been sent is not refused because it is sent again.
+        if (await isRepeated(me.id, input)) return () => {};
+        throw refusal;
       });
-      if (channelId === null) throw noChannel(input.channel);
-      demandInChannel(me, 'send', standing, input.channel);
-      if (!hasReplyTo) throw notFound(`The message "${replyToId}"`);
-      if (message === null) return findByClientId(channelId, me.id, input.clientId!);
-      committed();
-      return rowOf(message);
+      let isNew = false;
+      try {
+        const written = await write(me, input);
+        isNew = written.isNew;
+        if (isNew) committed();
+        return written.message;
+      } finally {
+        if (!isNew) takeBack();
+      }
     },
 
     async edit(viewer: Viewer | null, id: string, body: string): Promise<MessageRow> {
@@ -248,9 +279,16 @@ async function lockMessage(
   return { place, message };
 }
 
+/**
+ * Asked before a message is sent; the answer takes it back where nothing came of it.
+ * @throws RATE_LIMITED
+ */
+export type Sending = (senderId: string, message: NewMessage) => Promise<() => void>;
+
 interface MessagesOptions {
   readonly database: Database;
   readonly positions: Positions;
   readonly tracer?: Tracer;
+  readonly sending: Sending;
   committed(): void;
 }

@@ -2,7 +2,7 @@ import { RedisPubSub } from 'graphql-redis-subscriptions';
 import { type Bus, type BusMessage, type Listening, MemoryBus } from '../realtime/bus.ts';
 import { connectCluster } from './cluster.ts';
 import { type Failed, ignored } from './connection.ts';
-import { connectSingle, type Ends, isSentinel } from './single.ts';
+import { connectSingle, type Ends, isCluster } from './single.ts';
 
 /** Between who published a message and the message. */
 const separator = '|';
@@ -29,7 +29,7 @@ export class RedisBus implements Bus {
   constructor({ urls, origin, failed }: RedisBusOptions) {
     this.#origin = origin + separator;
     this.#failed = failed;
-    const connect = urls.length > 1 && !isSentinel(urls) ? connectCluster : connectSingle;
+    const connect = isCluster(urls) ? connectCluster : connectSingle;
     this.#ends = connect(urls, failed, () => {
       for (const [start, topic] of this.#waiting) if (this.#ends.subscriber.canSubscribe(topic)) start();
       this.#back();

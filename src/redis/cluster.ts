@@ -1,5 +1,5 @@
 import calculateSlot from 'cluster-key-slot';
-import { Cluster, Redis } from 'ioredis';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import {
   credentials,
   type Failed,
@@ -20,16 +20,16 @@ type Tell = (channel: string, message: string) => void;
 /** First and last slot, then the servers that have them, the master first: host, port, … */
 type SlotRange = [number, number, ...[string, number, ...unknown[]][]];
 
-/** A Redis Cluster, by sharded publish/subscribe: a message is carried by the one master that has its channel's slot. */
-export function connectCluster(urls: readonly string[], failed: Failed, back: () => void): Ends {
+/** A client of all masters, which drops those that have gone silent. */
+export function openCluster(urls: readonly string[], options: RedisOptions, failed: Failed) {
   const addresses = urls.map((url) => new URL(url));
-  const redisOptions = { ...publisherOptions, ...credentials(addresses[0]!), enableAutoPipelining: false };
   const cluster = new Cluster(
     addresses.map(({ hostname, port }) => ({ host: hostname, port: Number(port || 6_379) })),
     {
-      redisOptions,
+      // The client itself gathers what goes out in one write.
+      redisOptions: { ...options, ...credentials(addresses[0]!), enableAutoPipelining: false },
       enableOfflineQueue: false,
-      enableAutoPipelining: true,
+      enableAutoPipelining: options.enableAutoPipelining,
       // With one master away the others still carry what is theirs.
       enableReadyCheck: false,
       clusterRetryStrategy: () => topologyMs,
@@ -46,8 +46,18 @@ export function connectCluster(urls: readonly string[], failed: Failed, back: ()
   };
   cluster.on('+node', (node: Redis) => pings.set(node, ping(node)));
   cluster.on('-node', forget);
+  const close = () => {
+    cluster.disconnect();
+    for (const node of [...pings.keys()]) forget(node);
+  };
+  return { cluster, close };
+}
+
+/** A Redis Cluster, by sharded publish/subscribe: a message is carried by the one master that has its channel's slot. */
+export function connectCluster(urls: readonly string[], failed: Failed, back: () => void): Ends {
+  const { cluster, close } = openCluster(urls, publisherOptions, failed);
   const open = (host: string, port: number) => {
-    const options = { ...subscriberOptions, ...credentials(addresses[0]!) };
+    const options = { ...subscriberOptions, ...credentials(new URL(urls[0]!)) };
     return new Redis({ ...options, host, port });
   };
   const subscriber = new ClusterEar({ cluster, open, back, failed });
@@ -58,8 +68,7 @@ export function connectCluster(urls: readonly string[], failed: Failed, back: ()
     isReady: () => cluster.status === 'ready' && subscriber.isReady,
     close: () => {
       subscriber.close();
-      cluster.disconnect();
-      for (const node of [...pings.keys()]) forget(node);
+      close();
     },
   };
 }

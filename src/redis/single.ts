@@ -15,10 +15,8 @@ export interface Ends {
 
 /** One server, or the one that its sentinels name: `redis://one:26379?master=mymaster,redis://two:26379`. */
 export function connectSingle(urls: readonly string[], failed: Failed, back: () => void): Ends {
-  const open = (options: RedisOptions) =>
-    isSentinel(urls) ? new Redis({ ...options, ...sentinelOptions(urls) }) : new Redis(urls[0]!, options);
-  const publisher = open(publisherOptions);
-  const client = open(subscriberOptions);
+  const publisher = openSingle(urls, publisherOptions);
+  const client = openSingle(urls, subscriberOptions);
   const subscriber = new ServerEar({ client, isSharded: false, back, failed });
   const ends = [publisher, client].map((each) => watch(each, failed));
   return {
@@ -32,7 +30,19 @@ export function connectSingle(urls: readonly string[], failed: Failed, back: () 
   };
 }
 
-export function isSentinel(urls: readonly string[]): boolean {
+/** Not connected yet. */
+export function openSingle(urls: readonly string[], options: RedisOptions): Redis {
+  return isSentinel(urls)
+    ? new Redis({ ...options, ...sentinelOptions(urls) })
+    : new Redis(urls[0]!, options);
+}
+
+/** Whether several addresses are those of nodes of a cluster. */
+export function isCluster(urls: readonly string[]): boolean {
+  return urls.length > 1 && !isSentinel(urls);
+}
+
+function isSentinel(urls: readonly string[]): boolean {
   return urls.some((url) => new URL(url).searchParams.has('master'));
 }
 

@@ -1,8 +1,12 @@
+import type { ErrorCode } from '../errors.ts';
+
 /** Why the server closes a WebSocket. Whether a client comes back by itself follows from the code. */
 export const Closing = {
   Forbidden: { code: 4403, reason: 'Forbidden' },
   TokenExpired: { code: 4403, reason: 'token expired' },
   Internal: { code: 4500, reason: 'Internal server error' },
+  TooLarge: { code: 1009, reason: 'Too much before connection_init was answered' },
+  TooManyConnections: { code: 1013, reason: 'Too many connections' },
   Unavailable: { code: 1013, reason: 'Try again later' },
   Draining: { code: 1012, reason: 'Service restart: come back' },
 } as const satisfies Record<string, Closing>;
@@ -11,6 +15,15 @@ export interface Closing {
   readonly code: number;
   readonly reason: string;
 }
+
+/** What graphql-ws refuses by closing, in our codes. */
+export const refusedByProtocol: Readonly<Record<number, ErrorCode>> = {
+  4400: 'BAD_USER_INPUT',
+  4401: 'UNAUTHENTICATED',
+  4408: 'UNAUTHENTICATED',
+  4409: 'CONFLICT',
+  4429: 'RATE_LIMITED',
+};
 
 /** A frame that closes has room for 123 bytes of reason; a longer one breaks the connection. */
 export function shortened(reason: string): string {

@@ -5,10 +5,14 @@ import type { WebSocket } from 'ws';
 import type { Authenticate, Authenticated } from '../auth/authenticate.ts';
 import { createRefresh, type Refresh } from '../auth/refresh.ts';
 import { setAlarm } from '../lib/alarm.ts';
+import type { Pace } from '../limits/pace.ts';
+import type { Leave } from '../limits/places.ts';
+import type { Guard } from '../limits/guard.ts';
+import type { ErrorCode } from '../errors.ts';
 import type { Log } from '../observability/log.ts';
 import type { Subscriber } from '../realtime/subscriber.ts';
 import type { ClientAddressOf } from './address.ts';
-import { Closing, shortened } from './closing.ts';
+import { Closing, refusedByProtocol, shortened } from './closing.ts';
 import type { Connection, Connections } from './connections.ts';
 import { corkForThisTurn, frameHead } from './frame.ts';
 import { Progress } from './progress.ts';
@@ -16,6 +20,10 @@ import { urlOf } from './url.ts';
 
 /** A ping is sent this often, and who has neither answered by the next one nor read on is gone. */
 const keepAliveMs = 12_000;
+/** A client may say so much before it is known who it is, of which a token is the most. */
+const mostBytesBeforeInit = 16_384;
+/** Who floods is not read for so long at the most, and then again: its close and its pongs are behind the flood. */
+const longestRestMs = 1_000;
 
 /** A subscription, as its socket knows it. */
 export interface Leaving {
@@ -35,6 +43,7 @@ export class Client implements Connection {
   readonly userAgent: string | null;
   readonly urlToken: string | null;
   readonly protocol: string;
+  readonly pace: Pace;
   viewer: Authenticated | null = null;
   readonly refresh: Refresh;
   /** The subscriptions, by id: also those that are not attached yet. */
@@ -49,6 +58,12 @@ export class Client implements Connection {
   readonly #keepAlive: NodeJS.Timeout;
   #isAlive = true;
   #cancelExpiry: (() => void) | undefined;
+  #leavePlace: Leave = () => {};
+  #isClosed = false;
+  #bytesBeforeInit = 0;
+  /** Why it is not read at the moment, how many reasons. */
+  #pauses = 0;
+  #isResting = false;
   #answering = new Set<Promise<unknown>>();
   #drained: (() => void)[] = [];
 
@@ -61,10 +76,19 @@ export class Client implements Connection {
     this.ipAddress = parts.clientAddressOf(request);
     this.userAgent = request.headers['user-agent'] ?? null;
     this.urlToken = urlOf(request)?.searchParams.get('token') ?? null;
+    this.pace = parts.guard.pace();
+    wire.on('data', this.#countBeforeInit);
+    socket.on('ping', () => this.#received());
     socket.on('pong', () => {
       this.#isAlive = true;
+      this.#received();
     });
     this.#keepAlive = setInterval(() => this.#ping(), keepAliveMs);
+  }
+
+  /** Until one of the two sides closes it. */
+  get isOpen(): boolean {
+    return this.#socket.readyState === this.#socket.OPEN;
   }
 
   get userId(): string | null {
@@ -104,8 +128,9 @@ export class Client implements Connection {
 
   signIn(viewer: Authenticated): void {
     // It may have been closed while the token was looked at.
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (!this.isOpen) return;
     this.viewer = viewer;
+    this.#wire.off('data', this.#countBeforeInit);
     this.#cancelExpiry?.();
     this.#cancelExpiry = setAlarm(viewer.expiresAt, () => this.#close(Closing.TokenExpired));
   }
@@ -121,9 +146,16 @@ export class Client implements Connection {
     for (const stream of beyond) stream.reopen(viewer);
   }
 
+  /** The place that it takes up, instead of the one that it had; it is given back when it closes. */
+  occupy(leave: Leave): void {
+    this.#leavePlace();
+    this.#leavePlace = leave;
+    if (this.#isClosed) leave();
+  }
+
   /** Of the protocol. */
   send(text: string): Promise<void> {
-    if (this.#socket.readyState !== this.#socket.OPEN) return Promise.resolve();
+    if (!this.isOpen) return Promise.resolve();
     return new Promise((resolve) => {
       this.#socket.send(text, () => {
         this.#written();
@@ -134,6 +166,8 @@ export class Client implements Connection {
 
   /** Of the protocol. Nothing is delivered behind a closing frame, so the subscriptions end with it. */
   close(code?: number, reason?: string): void {
+    const refused = refusedByProtocol[code ?? 0];
+    if (refused && this.isOpen) this.#parts.refused(refused);
     this.#socket.close(code, reason);
     this.#leave();
   }
@@ -141,8 +175,9 @@ export class Client implements Connection {
   /** Of the protocol. */
   onMessage(tell: (text: string) => Promise<void>): void {
     this.#socket.on('message', (data) => {
-      // Who does not read the answers is not asked for more questions.
-      if (this.isFull) this.#pause();
+      // Nothing is done for who has been told to leave.
+      if (!this.isOpen) return;
+      this.#received();
       tell(String(data)).catch((error) => {
         this.#parts.log.error({ err: error }, 'a message could not be handled');
         this.#close(Closing.Internal);
@@ -152,7 +187,7 @@ export class Client implements Connection {
 
   /** One frame, without waiting; `isFull` tells when to stop. The rest may be shared with others. */
   write(start: Buffer, rest: Buffer): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (!this.isOpen) return;
     corkForThisTurn(this.#wire);
     this.#wire.write(frameHead(start, rest.length));
     // Whoever waits for room waits for one of those beyond half of it.
@@ -197,6 +232,8 @@ export class Client implements Connection {
   }
 
   closed(): void {
+    this.#isClosed = true;
+    this.#leavePlace();
     clearInterval(this.#keepAlive);
     this.#cancelExpiry?.();
     this.#release();
@@ -207,10 +244,40 @@ export class Client implements Connection {
     for (const stream of this.streams.values()) stream.leave();
   }
 
-  #pause(): void {
-    this.#socket.pause();
-    void this.drained().then(() => this.#socket.resume());
+  /** Who does not read the answers, or floods, is not asked for more questions. */
+  #received(): void {
+    this.pace.count();
+    if (this.isFull) this.#pauseUntil(this.drained());
+    const { floodMs } = this.pace;
+    if (floodMs === null || this.#isResting) return;
+    this.#isResting = true;
+    this.#parts.guard.flooded(this.viewer, this.ipAddress);
+    const rest = new Promise<void>((resolve) => {
+      setTimeout(resolve, Math.min(floodMs, longestRestMs)).unref();
+    });
+    this.#pauseUntil(
+      rest.then(() => {
+        this.#isResting = false;
+      }),
+    );
   }
+
+  #pauseUntil(ready: Promise<void>): void {
+    this.#pauses += 1;
+    this.#socket.pause();
+    void ready.then(() => {
+      this.#pauses -= 1;
+      if (this.#pauses === 0) this.#socket.resume();
+    });
+  }
+
+  readonly #countBeforeInit = (data: Buffer) => {
+    this.#bytesBeforeInit += data.length;
+    if (this.#bytesBeforeInit <= mostBytesBeforeInit) return;
+    this.#wire.off('data', this.#countBeforeInit);
+    this.#parts.refused('LIMIT_EXCEEDED');
+    this.#close(Closing.TooLarge);
+  };
 
   readonly #written = () => {
     if (this.#drained.length > 0 && this.#socket.bufferedAmount <= this.#roomAgain) this.#release();
@@ -239,6 +306,9 @@ interface ClientParts {
   readonly connections: Pick<Connections, 'subscribed'>;
   readonly log: Log;
   readonly limits: { readonly sendBufferBytes: number };
+  readonly guard: Pick<Guard, 'pace' | 'flooded'>;
+  /** Something was refused by closing. */
+  refused(code: ErrorCode): void;
   /** A payload has been written. */
   written(transport: string): void;
 }

@@ -5,7 +5,9 @@ import type { ExecutionArgs, ExecutionResult, GraphQLError } from 'graphql';
 import { handleProtocols, makeServer } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Authenticate, Authenticated } from '../auth/authenticate.ts';
-import { Refusal, tooLarge } from '../errors.ts';
+import {
+  type ErrorCode, Refusal, rateLimited, tooLarge, tooManyConnections, unauthenticated } from '../errors.ts';
+import type { Guard } from '../limits/guard.ts';
 import type { Log } from '../observability/log.ts';
 import type { Hub } from '../realtime/hub.ts';
 import type { Positions } from '../realtime/position.ts';
@@ -18,16 +20,21 @@ import { Client } from './socket.ts';
 import type { OpenSubscription } from './subscription.ts';
 
 const initWaitMs = 10_000;
+/** In so many pieces one message may come, as frames and as they were read from the network: each costs memory. */
+const maxFragments = 1_024;
+const maxBufferedChunks = 16_384;
 /** How long a client may take to answer the closing of its socket. */
 const closeMs = 5_000;
 
 /** GraphQL over WebSocket: graphql-ws speaks the protocol, this file carries it and writes payloads past it. */
 export function createWebSockets(parts: WebSocketParts) {
-  const { operations, open, present, connections, limits, log } = parts;
+  const { operations, open, present, connections, limits, guard, log } = parts;
   const sockets = new WebSocketServer({
     noServer: true,
     handleProtocols,
     maxPayload: limits.messageBytes,
+    maxFragments,
+    maxBufferedChunks,
     perMessageDeflate: false,
     // The types of ws do not know it yet.
     ...({ closeTimeout: closeMs } as object),
@@ -41,13 +48,23 @@ export function createWebSockets(parts: WebSocketParts) {
       // Whose token cannot be checked at the moment is to come back, which clients do not do from a refusal.
       if (viewer === 'unavailable') client.end(Closing.Unavailable);
       if (viewer === null || viewer === 'unavailable') return false;
+      // From here on whatever ends its viewer's connections ends it, too.
       client.signIn(viewer);
+      const place = await guard.entering(viewer, { id: client.id, tooMany: () => sendAway(client) });
+      if (place === null) sendAway(client);
+      else client.occupy(place);
+      if (!client.isOpen) return false;
       connections.identified(client);
       return { connectionId: client.id, position: parts.positions.seal(parts.hub.watermark) };
     },
 
     onSubscribe: async ({ extra: { client } }, id, payload) => {
-      const { id: connectionId, refresh } = client;
+      const { id: connectionId, refresh, viewer, ipAddress, attached } = client;
+      const { overMs } = client.pace;
+      if (overMs !== null) {
+        guard.flooded(viewer, ipAddress);
+        return [present(rateLimited('Too many messages in too short a time.', overMs))];
+      }
       const prepare = (resume: readonly string[]) =>
         operations.prepare(payload, {
           viewer: client.viewer,
@@ -58,8 +75,7 @@ export function createWebSockets(parts: WebSocketParts) {
           operationId: id,
         });
       const prepared = prepare([]);
-      if (Array.isArray(prepared)) return prepared;
-      if (prepared.operation.operation === 'subscription') {
+      if (!Array.isArray(prepared) && prepared.operation.operation === 'subscription') {
         const most = limits.subscriptionsPerConnection;
         if (client.streams.size >= most) {
           return [present(tooLarge(`A connection has at most ${most} subscriptions.`))];
@@ -71,7 +87,10 @@ export function createWebSockets(parts: WebSocketParts) {
         });
         return { ...argsOf(prepared), client, stream, attached: client.expectAttached() };
       }
-      await client.attached;
+      const refused = await guard.operating(viewer, ipAddress).catch(present);
+      if (refused) return [refused];
+      if (Array.isArray(prepared)) return prepared;
+      await attached;
       return { ...argsOf(prepared), client };
     },
 
@@ -104,7 +123,10 @@ export function createWebSockets(parts: WebSocketParts) {
 
   /** Null: not let in. */
   async function authenticate(token: string | null): Promise<Authenticated | 'unavailable' | null> {
-    if (token === null) return null;
+    if (token === null) {
+      present(unauthenticated());
+      return null;
+    }
     try {
       return await parts.authenticate(token);
     } catch (error) {
@@ -115,16 +137,28 @@ export function createWebSockets(parts: WebSocketParts) {
     }
   }
 
+  function sendAway(client: Client): void {
+    present(tooManyConnections());
+    client.end(Closing.TooManyConnections);
+  }
+
   sockets.on('connection', (socket: WebSocket, request: IncomingMessage, wire: Socket) => {
     const client = new Client(socket, request, wire, parts);
     const closed = protocol.opened(client, { client });
     connections.add(client);
-    socket.on('error', (error) => log.debug({ err: error }, 'socket error'));
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      log.debug({ err: error }, 'socket error');
+      const refused = refusedByWs[error.code ?? ''];
+      if (refused) parts.refused(refused);
+    });
     socket.once('close', (code, reason) => {
       connections.remove(client);
       client.closed();
       closed(code, String(reason)).catch((error) => log.error({ err: error }, 'closing a socket failed'));
     });
+    const place = guard.waiting(client.ipAddress);
+    if (place === null) sendAway(client);
+    else client.occupy(place);
   });
 
   return {
@@ -135,6 +169,12 @@ export function createWebSockets(parts: WebSocketParts) {
     },
   };
 }
+
+/** What ws refuses by closing, in our codes. */
+const refusedByWs: Readonly<Record<string, ErrorCode>> = {
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 'LIMIT_EXCEEDED',
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: 'LIMIT_EXCEEDED',
+};
 
 interface ConnectionParameters extends Record<string, unknown> {}
 
@@ -177,7 +217,10 @@ interface WebSocketParts {
   readonly connections: Connections;
   readonly hub: Hub;
   readonly positions: Positions;
+  readonly guard: Guard;
   readonly log: Log;
+  /** Something was refused by closing. */
+  refused(code: ErrorCode): void;
   readonly limits: {
     readonly subscriptionsPerConnection: number;
     readonly messageBytes: number;

@@ -1,0 +1,106 @@
+import type { Config, Rate } from '../config.ts';
+import type { ConnectionCounts } from '../db/connection-counts.ts';
+import type { Viewer } from '../domain/viewer.ts';
+import { rateLimited } from '../errors.ts';
+import { clientNetworkOf } from '../lib/network.ts';
+import type { Log } from '../observability/log.ts';
+import type { Counter } from '../redis/counter.ts';
+import { Allowance } from './allowance.ts';
+import { createNotices } from './notices.ts';
+import { Pace } from './pace.ts';
+import { type Guest, type Leave, Places } from './places.ts';
+import { Repeats, type Saying } from './repeats.ts';
+import { createTally } from './tally.ts';
+
+export type Guard = ReturnType<typeof createGuard>;
+
+/** How much a client may ask: the same on every wire, and of all nodes together. docs/limits.md describes it. */
+export function createGuard({ limits, counter, counts, scope, log, failed }: GuardOptions) {
+  const allowance = (name: string, rate: Rate) =>
+    new Allowance({ rate, tally: createTally({ name, rate, counter, scope }) });
+  const connections = allowance('connections', limits.connectionRatePerIp);
+  const operations = allowance('operations', limits.operationRatePerUser);
+  const messages = allowance('messages', limits.messageRatePerUser);
+  const repeats = new Repeats({ counter, scope });
+  const places = new Places({ most: limits.connectionsPerUser, counts, failed });
+  const noticed = createNotices(log);
+
+  return {
+    /** One more WebSocket or event stream. @throws RATE_LIMITED */
+    async connecting(address: string | null): Promise<void> {
+      const refusedMs = await connections.take(ownerOf(null, address));
+      if (refusedMs === null) return;
+      noticed('CONNECTION_RATE_PER_IP', { address });
+      throw rateLimited('Too many connections were opened in too short a time.', refusedMs);
+    },
+
+    /** One query or mutation. @throws RATE_LIMITED */
+    async operating(viewer: Viewer | null, address: string | null): Promise<void> {
+      if (viewer?.roles.includes('service')) return;
+      const refusedMs = await operations.take(ownerOf(viewer, address));
+      if (refusedMs === null) return;
+      noticed('OPERATION_RATE_PER_USER', { userId: viewer?.id, address });
+      throw rateLimited('Too many operations in too short a time.', refusedMs);
+    },
+
+    /** One message. The answer takes it back: it was not sent after all. @throws RATE_LIMITED */
+    async sending(senderId: string, message: Saying): Promise<() => void> {
+      const key = JSON.stringify([senderId, message.channel]);
+      const refusedMs = await messages.take(key);
+      if (refusedMs !== null) {
+        noticed('MESSAGE_RATE_PER_USER', { userId: senderId });
+        throw rateLimited('Too many messages in too short a time.', refusedMs);
+      }
+      const said = await repeats.say(senderId, message);
+      if (typeof said === 'number') {
+        messages.giveBack(key);
+        noticed('the same message again', { userId: senderId });
+        throw rateLimited('The same message again and again.', said);
+      }
+      return () => {
+        messages.giveBack(key);
+        said();
+      };
+    },
+
+    /** A place for a socket of which it is not known yet whose it is; null when its address has no more. */
+    waiting(address: string | null): Leave | null {
+      const leave = places.wait(ownerOf(null, address));
+      if (!leave) noticed('MAX_CONNECTIONS_PER_USER', { address });
+      return leave;
+    },
+
+    /** A place for a connection of a user; null when they have no more. */
+    async entering(viewer: Viewer, guest: Guest): Promise<Leave | null> {
+      const leave = await places.enter(viewer, guest);
+      if (!leave) noticed('MAX_CONNECTIONS_PER_USER', { userId: viewer.id });
+      return leave;
+    },
+
+    /** Of one socket. */
+    pace: () => new Pace(limits.socketMessageRate),
+
+    /** A socket sends far more than it may, and is not read for a moment. */
+    flooded: (viewer: Viewer | null, address: string | null) =>
+      noticed('SOCKET_MESSAGE_RATE', { userId: viewer?.id, address }),
+
+    close: () => places.close(),
+  };
+}
+
+/** What a viewer does counts as theirs, and what nobody does as the address's. */
+function ownerOf(viewer: Viewer | null, address: string | null): string {
+  return viewer ? `user ${viewer.id}` : `address ${address === null ? 'unknown' : clientNetworkOf(address)}`;
+}
+
+interface GuardOptions {
+  readonly limits: Config['limits'];
+  /** Null without Redis. */
+  readonly counter: Counter | null;
+  /** Null where no other node can be. */
+  readonly counts: ConnectionCounts | null;
+  /** Names the cluster: others may use the same Redis. */
+  scope(): string;
+  readonly log: Log;
+  failed(error: unknown): void;
+}
