@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Patience } from './limits/patience.ts';
 
 /** Sets up one HTTP server; `localhost` may need two. */
 export type Equip = (server: Server) => void;
@@ -9,6 +10,8 @@ export type Equip = (server: Server) => void;
 const attempts = 10;
 /** So many connections may wait to be taken: all clients of a node come at once when another has ended. */
 const backlog = 4_096;
+/** The head of a request has a token and cookies in it, and nothing that is larger. */
+const mostHeadBytes = 16_384;
 
 /**
  * Listens on every address that the host has: `localhost` is 127.0.0.1 for some clients and ::1 for others.
@@ -16,15 +19,14 @@ const backlog = 4_096;
  */
 export async function listen(
   equip: Equip,
-  port: number,
-  host: string,
+  { port, host, patience }: Place,
 ): Promise<{ servers: Server[]; port: number }> {
   const addresses = host === 'localhost' ? await addressesOf(host) : [host];
   for (let attempt = 1; ; attempt += 1) {
     const servers: Server[] = [];
     try {
       for (const address of addresses) {
-        const server = await start(equip, servers[0] ? portOf(servers[0]) : port, address);
+        const server = await start(equip, servers[0] ? portOf(servers[0]) : port, address, patience);
         if (server) servers.push(server);
       }
       if (servers[0]) return { servers, port: portOf(servers[0]) };
@@ -42,8 +44,18 @@ async function addressesOf(host: string): Promise<string[]> {
 }
 
 /** Null where this machine does not have the address. */
-function start(equip: Equip, port: number, address: string): Promise<Server | null> {
-  const server = createServer();
+function start(
+  equip: Equip,
+  port: number,
+  address: string,
+  { headMs, requestMs, lookMs }: Patience,
+): Promise<Server | null> {
+  const server = createServer({
+    headersTimeout: headMs,
+    requestTimeout: requestMs,
+    connectionsCheckingInterval: lookMs,
+    maxHeaderSize: mostHeadBytes,
+  });
   equip(server);
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
@@ -52,6 +64,12 @@ function start(equip: Equip, port: number, address: string): Promise<Server | nu
     });
     server.listen({ port, host: address, backlog }, () => resolve(server));
   });
+}
+
+interface Place {
+  readonly port: number;
+  readonly host: string;
+  readonly patience: Patience;
 }
 
 function portOf(server: Server): number {

@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { STATUS_CODES } from 'node:http';
 import { hostname } from 'node:os';
-import type { Duplex } from 'node:stream';
 import { createAuthenticate } from './auth/authenticate.ts';
 import { secretInDatabase, secretInDirectory } from './auth/secret.ts';
 import { createTokens } from './auth/tokens.ts';
@@ -26,8 +24,9 @@ import { createNotifications } from './domain/notification.ts';
 import { createSessions } from './domain/session.ts';
 import { createUsers } from './domain/user.ts';
 import { createWatches, installBuiltInModels } from './domain/watch.ts';
-
 import { version } from './lib/version.ts';
+import { createGuard } from './limits/guard.ts';
+import { type Patience, usualPatience } from './limits/patience.ts';
 import { listen } from './listen.ts';
 import { createComplaint, type Log } from './observability/log.ts';
 import { createMetrics } from './observability/metrics.ts';
@@ -44,7 +43,7 @@ import { Connections } from './transports/connections.ts';
 import { createLetIn } from './transports/event-stream.ts';
 import { createGraphiql } from './transports/graphiql.ts';
 import { Groups } from './transports/groups.ts';
-import { securityHeaderLines } from './transports/headers.ts';
+import { createHandshakes } from './transports/handshakes.ts';
 import { createReadiness } from './transports/health.ts';
 import { createHttpHandler } from './transports/http.ts';
 import { createObservation } from './transports/observation.ts';
@@ -53,7 +52,7 @@ import { createOriginCheck } from './transports/origin.ts';
 import { Revocations } from './transports/revocations.ts';
 import { createEventStreams } from './transports/sse.ts';
 import { createOpenSubscription } from './transports/subscription.ts';
-import { urlOf } from './transports/url.ts';
+import { createUpgradeHandler } from './transports/upgrade.ts';
 import { createWebSockets } from './transports/websocket.ts';
 import { createGraphQL } from './transports/yoga.ts';
 
@@ -105,7 +104,12 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
 }
 
 /** The same on a database that is open; it is closed with the server. */
-export async function serve(config: Config, opened: Database, log: Log): Promise<RunningServer> {
+export async function serve(
+  config: Config,
+  opened: Database,
+  log: Log,
+  patience: Patience = usualPatience,
+): Promise<RunningServer> {
   const node = `${hostname()}-${randomUUID().slice(0, 8)}`;
   const tracing = await startTracing(config.tracing, { node, version }, log);
   const { tracer } = tracing;
@@ -138,13 +142,17 @@ export async function serve(config: Config, opened: Database, log: Log): Promise
   await patiently(() => hub.start());
   relay.start();
 
+  // How much may be asked.
+  const scope = () => epochs.current.id;
+  const guard = createGuard({ limits, redisUrls: config.redisUrls, database, node, scope, log, failed });
+
   // The domain.
   const committed = () => relay.committed();
   const whisper = (message: Whisper) => bus.publish(addressOf(epochs.current.id, message.topic), message);
   const registry = new Registry({ node, database, subscriptions: () => groups.subscriptions, failed });
   const users = createUsers({ database, committed });
   const channels = createChannels({ database, committed });
-  const messages = createMessages({ database, positions, tracer, committed });
+  const messages = createMessages({ database, positions, sending: guard.sending, tracer, committed });
   const notifications = createNotifications({ database, positions, tracer, committed });
   const { eventTypes } = config;
   const events = createEvents({ database, positions, channels, registry, eventTypes, committed, whisper });
@@ -194,16 +202,22 @@ export async function serve(config: Config, opened: Database, log: Log): Promise
   });
   const open = createOpenSubscription({ operations, groups, present });
   const clientAddressOf = createClientAddressOf(config.trustedProxies);
-  const { written } = metrics;
-  const wire = { operations, open, present, connections, positions, limits, clientAddressOf, written };
+  const { written, refused } = metrics;
+  const answering = { operations, present, guard, clientAddressOf };
+  const wire = { ...answering, open, connections, positions, limits, written, refused };
   const letIn = createLetIn({ ...wire, isBlocked });
-  const sockets = createWebSockets({ ...wire, authenticate, hub, log });
+  const sockets = createWebSockets({ ...wire, authenticate, hub, log, initWaitMs: patience.initMs });
+  const upgrade = createUpgradeHandler({
+    ...answering,
+    sockets,
+    isAllowedOrigin,
+    isDraining: () => isDraining,
+  });
   const handle = createHttpHandler({
+    ...answering,
     yoga,
-    operations,
     authenticate,
     streams: createEventStreams({ ...wire, letIn }),
-    present,
     isAllowedOrigin,
     readiness: createReadiness({
       ask: () => database.query('select 1'),
@@ -219,6 +233,8 @@ export async function serve(config: Config, opened: Database, log: Log): Promise
     graphiql: config.graphiql ? createGraphiql({ token: demoToken }) : null,
     limits,
   });
+  const { trustedProxies } = config;
+  const shakeHands = createHandshakes({ guard, refused, patience, trustedProxies });
   metrics.observe({
     connections: () => registry.counts(),
     subscriptions: () => groups.counts(),
@@ -236,20 +252,11 @@ export async function serve(config: Config, opened: Database, log: Log): Promise
   await patiently(() => revocations.start());
   const { servers, port } = await listen(
     (server) => {
+      shakeHands(server);
       server.on('request', handle);
-      server.on('upgrade', (request, duplex, head) => {
-        // Without a listener, a client that goes away in the middle would end the process.
-        duplex.on('error', () => duplex.destroy());
-        const url = urlOf(request);
-        if (url === null) refuseUpgrade(duplex, 400);
-        else if (url.pathname !== '/graphql') refuseUpgrade(duplex, 404);
-        else if (isDraining) refuseUpgrade(duplex, 503);
-        else if (!isAllowedOrigin(request.headers.origin, request.headers.host)) refuseUpgrade(duplex, 403);
-        else sockets.upgrade(request, duplex, head);
-      });
+      server.on('upgrade', upgrade);
     },
-    config.port,
-    config.host,
+    { port: config.port, host: config.host, patience },
   );
 
   return {
@@ -288,6 +295,7 @@ export async function serve(config: Config, opened: Database, log: Log): Promise
     revocations.close();
     await hub.close();
     await bus.close();
+    guard.close();
     await tracing.close();
     await database.close();
   }
@@ -305,9 +313,4 @@ async function countWaiting(database: Database): Promise<number> {
   } catch {
     return -1;
   }
-}
-
-function refuseUpgrade(duplex: Duplex, status: number): void {
-  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n`;
-  duplex.end(`${head}${securityHeaderLines}\r\n`);
 }

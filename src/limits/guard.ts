@@ -1,10 +1,11 @@
 import type { Config, Rate } from '../config.ts';
-import type { ConnectionCounts } from '../db/connection-counts.ts';
+import { createConnectionCounts } from '../db/connection-counts.ts';
+import type { Database } from '../db/database.ts';
 import type { Viewer } from '../domain/viewer.ts';
 import { rateLimited } from '../errors.ts';
 import { clientNetworkOf } from '../lib/network.ts';
 import type { Log } from '../observability/log.ts';
-import type { Counter } from '../redis/counter.ts';
+import { Counter } from '../redis/counter.ts';
 import { Allowance } from './allowance.ts';
 import { createNotices } from './notices.ts';
 import { Pace } from './pace.ts';
@@ -15,7 +16,10 @@ import { createTally } from './tally.ts';
 export type Guard = ReturnType<typeof createGuard>;
 
 /** How much a client may ask: the same on every wire, and of all nodes together. docs/limits.md describes it. */
-export function createGuard({ limits, counter, counts, scope, log, failed }: GuardOptions) {
+export function createGuard({ limits, redisUrls, database, node, scope, log, failed }: GuardOptions) {
+  const counter = redisUrls ? new Counter(redisUrls, failed) : null;
+  // An embedded database has one node.
+  const counts = database.kind === 'postgres' ? createConnectionCounts(database, node) : null;
   const allowance = (name: string, rate: Rate) =>
     new Allowance({ rate, tally: createTally({ name, rate, counter, scope }) });
   const connections = allowance('connections', limits.connectionRatePerIp);
@@ -84,7 +88,13 @@ export function createGuard({ limits, counter, counts, scope, log, failed }: Gua
     flooded: (viewer: Viewer | null, address: string | null) =>
       noticed('SOCKET_MESSAGE_RATE', { userId: viewer?.id, address }),
 
-    close: () => places.close(),
+    /** Many connections of an address ask for nothing. */
+    crowded: (address: string) => noticed('connections without a request', { address }),
+
+    close(): void {
+      places.close();
+      counter?.close();
+    },
   };
 }
 
@@ -95,10 +105,10 @@ function ownerOf(viewer: Viewer | null, address: string | null): string {
 
 interface GuardOptions {
   readonly limits: Config['limits'];
-  /** Null without Redis. */
-  readonly counter: Counter | null;
-  /** Null where no other node can be. */
-  readonly counts: ConnectionCounts | null;
+  readonly redisUrls: readonly string[] | undefined;
+  readonly database: Database;
+  /** Names this process. */
+  readonly node: string;
   /** Names the cluster: others may use the same Redis. */
   scope(): string;
   readonly log: Log;

@@ -35,10 +35,15 @@ export function sendFailure(
   body: object,
   shown?: GraphQLError,
 ): void {
-  // What was not read of a request that is refused for its size is not waited for.
-  if (status === 413) response.setHeader('connection', 'close');
+  // What was not read of a request that is refused is not waited for.
+  if (!response.req.complete) response.setHeader('connection', 'close');
   if (status === 401) response.setHeader('www-authenticate', 'Bearer');
-  const { retryAfterMs } = shown?.extensions ?? {};
-  if (retryAfterMs !== undefined) response.setHeader('retry-after', Math.ceil(Number(retryAfterMs) / 1_000));
+  const wait = shown ? retryAfter(shown) : null;
+  if (wait !== null) response.setHeader('retry-after', wait);
   sendJson(response, status, body);
+}
+
+/** In whole seconds, as HTTP says it. */
+export function retryAfter({ extensions: { retryAfterMs } }: GraphQLError): number | null {
+  return retryAfterMs === undefined ? null : Math.ceil(Number(retryAfterMs) / 1_000);
 }

@@ -1,13 +1,15 @@
 import type { ServerResponse } from 'node:http';
 import type { GraphQLError } from 'graphql';
 import type { Authenticated } from '../auth/authenticate.ts';
-import { type Refusal, unauthenticated } from '../errors.ts';
+import { type Refusal, tooManyConnections, unauthenticated } from '../errors.ts';
 import { setAlarm } from '../lib/alarm.ts';
+import type { Guard } from '../limits/guard.ts';
 import type { Positions } from '../realtime/position.ts';
 import type { Rendered } from '../realtime/renderings.ts';
 import type { EndReason, Subscriber } from '../realtime/subscriber.ts';
 import type { ClientAddressOf } from './address.ts';
-import type { Closing } from './closing.ts';
+import { HttpRefusal } from './body.ts';
+import { Closing } from './closing.ts';
 import type { Connection, Connections } from './connections.ts';
 import { chunk, corkForThisTurn } from './frame.ts';
 import type { ViewerSink } from './groups.ts';
@@ -39,14 +41,21 @@ export type LetIn = ReturnType<typeof createLetIn>;
 
 /**
  * Makes a stream that is known as open, though it says nothing yet: whatever ends its viewer's connections ends
- * it, too.
- * @throws UNAUTHENTICATED for who has been blocked meanwhile
+ * it, too. What is thrown is for the HTTP server to answer.
+ * @throws RATE_LIMITED, LIMIT_EXCEEDED for one too many, UNAUTHENTICATED for who has been blocked meanwhile
  */
-export function createLetIn({ isBlocked, ...parts }: LetInParts) {
+export function createLetIn({ guard, isBlocked, ...parts }: LetInParts) {
   const { connections } = parts;
-  return (id: string, response: ServerResponse, viewer: Authenticated, dialect: Dialect): EventStream => {
+  return async (id: string, response: ServerResponse, viewer: Authenticated, dialect: Dialect) => {
+    await guard.connecting(parts.clientAddressOf(response.req));
+    const tooMany = () => stream?.end(Closing.TooManyConnections, tooManyConnections());
+    let stream: EventStream | undefined;
+    const leave = await guard.entering(viewer, { id, tooMany });
+    if (leave === null) throw new HttpRefusal(429, 'LIMIT_EXCEEDED', tooManyConnections().message);
+    if (response.destroyed) leave();
+    else response.once('close', leave);
     if (isBlocked(viewer.id)) throw unauthenticated('This user is blocked.');
-    const stream = new EventStream(id, response, viewer, dialect, parts);
+    stream = new EventStream(id, response, viewer, dialect, parts);
     if (response.destroyed) return stream;
     connections.add(stream);
     connections.identified(stream);
@@ -240,5 +249,6 @@ interface StreamParts {
 }
 
 interface LetInParts extends StreamParts {
+  readonly guard: Guard;
   isBlocked(userId: string): boolean;
 }

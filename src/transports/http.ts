@@ -2,7 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import cors from 'cors';
 import type { Authenticate } from '../auth/authenticate.ts';
 import { forbidden, unauthenticated, unavailable } from '../errors.ts';
+import type { Guard } from '../limits/guard.ts';
 import { wantsEventStream } from './accept.ts';
+import type { ClientAddressOf } from './address.ts';
 import { send, sendFailure, sendJson, statusOf } from './answer.ts';
 import { isSameToken, tokenOf } from './bearer.ts';
 import { demandJson, HttpRefusal, parametersOfBody, parametersOfUrl, readBody } from './body.ts';
@@ -70,6 +72,9 @@ export function createHttpHandler(parts: HttpParts) {
     const resume = typeof lastEventId === 'string' && lastEventId !== '' ? [lastEventId] : [];
     const token = tokenOf(request) ?? (wish === 'no' ? null : url.searchParams.get('token'));
     const viewer = token === null ? null : await authenticate(token);
+    const charge = () => parts.guard.operating(viewer, parts.clientAddressOf(request));
+    // Before anything is read, where it can be nothing else than an operation.
+    if (wish === 'no') await charge();
     if (request.method === 'GET') parametersOfUrl(url);
     const body = request.method === 'POST' ? await readBody(request, limits.bodyBytes) : undefined;
     const parameters = wish === 'no' ? null : parametersFor(request, url, body);
@@ -81,6 +86,7 @@ export function createHttpHandler(parts: HttpParts) {
       const traceparent = traceparentOf(request);
       return streams(response, { parameters, viewer, lastEventId: resume[0], isReadOnly, traceparent });
     }
+    if (wish !== 'no') await charge();
     // Its own kind of request costs a third of the platform's, and less than streams do.
     const { method = 'GET', headers } = request;
     const asked = new yoga.fetchAPI.Request(url.href, { method, headers: headers as HeadersInit, body });
@@ -126,6 +132,8 @@ interface HttpParts {
   readonly yoga: Yoga;
   readonly operations: Operations;
   readonly authenticate: Authenticate;
+  readonly guard: Pick<Guard, 'operating'>;
+  readonly clientAddressOf: ClientAddressOf;
   readonly streams: ReturnType<typeof createEventStreams>;
   readonly present: Present;
   readonly isAllowedOrigin: IsAllowedOrigin;

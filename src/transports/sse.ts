@@ -3,7 +3,9 @@ import type { ExecutionResult } from 'graphql';
 import { v7 as uuid } from 'uuid';
 import type { Authenticated } from '../auth/authenticate.ts';
 import { Refusal, unavailable } from '../errors.ts';
-import { type Dialect, type EventStream, type LetIn, writeStreamHead } from './event-stream.ts';
+import type { Guard } from '../limits/guard.ts';
+import type { ClientAddressOf } from './address.ts';
+import { type Dialect, type LetIn, writeStreamHead } from './event-stream.ts';
 import { type Operations, type Parameters, type Present, toJson } from './operation.ts';
 import type { OpenSubscription } from './subscription.ts';
 
@@ -21,15 +23,17 @@ export interface StreamRequest {
  * GraphQL over Server-Sent Events, distinct connections mode: one response for one operation. Payloads that can
  * be resumed carry their position as `id`, so that a plain EventSource continues by itself.
  */
-export function createEventStreams({ operations, open, present, letIn }: SseParts) {
+export function createEventStreams(parts: SseParts) {
+  const { operations, open, present, letIn, guard, clientAddressOf } = parts;
   return async (response: ServerResponse, request: StreamRequest) => {
     const { parameters, viewer, lastEventId, isReadOnly, traceparent } = request;
     const id = uuid();
     const resume = lastEventId ? [lastEventId] : [];
     const caller = { viewer, resume, connectionId: id, wire: 'sse', traceparent } as const;
     const prepared = operations.prepare(parameters, caller);
+    const operation = Array.isArray(prepared) ? null : prepared.operation.operation;
+    if (operation !== 'subscription') await guard.operating(viewer, clientAddressOf(response.req));
     if (Array.isArray(prepared)) return answer(response, { errors: prepared });
-    const { operation } = prepared.operation;
     if (operation === 'mutation' && isReadOnly) {
       return answer(response, {
         errors: [present(new Refusal('BAD_USER_INPUT', 'A mutation is sent by POST.'))],
@@ -37,12 +41,7 @@ export function createEventStreams({ operations, open, present, letIn }: SsePart
     }
     if (operation !== 'subscription') return answer(response, await operations.execute(prepared, caller));
 
-    let stream: EventStream;
-    try {
-      stream = letIn(id, response, viewer, graphqlDialect);
-    } catch (error) {
-      return answer(response, { errors: [present(error)] });
-    }
+    const stream = await letIn(id, response, viewer, graphqlDialect);
     if (stream.isOver) return;
     const opened = await open(prepared, stream);
     if ('refused' in opened) {
@@ -79,4 +78,6 @@ interface SseParts {
   readonly open: OpenSubscription;
   readonly present: Present;
   readonly letIn: LetIn;
+  readonly guard: Pick<Guard, 'operating'>;
+  readonly clientAddressOf: ClientAddressOf;
 }

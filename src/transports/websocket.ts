@@ -6,7 +6,13 @@ import { handleProtocols, makeServer } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Authenticate, Authenticated } from '../auth/authenticate.ts';
 import {
-  type ErrorCode, Refusal, rateLimited, tooLarge, tooManyConnections, unauthenticated } from '../errors.ts';
+  type ErrorCode,
+  Refusal,
+  rateLimited,
+  tooLarge,
+  tooManyConnections,
+  unauthenticated,
+} from '../errors.ts';
 import type { Guard } from '../limits/guard.ts';
 import type { Log } from '../observability/log.ts';
 import type { Hub } from '../realtime/hub.ts';
@@ -19,7 +25,6 @@ import { type Operations, type Prepared, type Present, toJson } from './operatio
 import { Client } from './socket.ts';
 import type { OpenSubscription } from './subscription.ts';
 
-const initWaitMs = 10_000;
 /** In so many pieces one message may come, as frames and as they were read from the network: each costs memory. */
 const maxFragments = 1_024;
 const maxBufferedChunks = 16_384;
@@ -41,7 +46,7 @@ export function createWebSockets(parts: WebSocketParts) {
   });
 
   const protocol = makeServer<ConnectionParameters, { client: Client }>({
-    connectionInitWaitTimeout: initWaitMs,
+    connectionInitWaitTimeout: parts.initWaitMs,
 
     onConnect: async ({ connectionParams, extra: { client } }) => {
       const viewer = await authenticate(tokenOf(connectionParams) ?? client.urlToken);
@@ -219,6 +224,8 @@ interface WebSocketParts {
   readonly positions: Positions;
   readonly guard: Guard;
   readonly log: Log;
+  /** How long a client may take to say who it is. */
+  readonly initWaitMs: number;
   /** Something was refused by closing. */
   refused(code: ErrorCode): void;
   readonly limits: {

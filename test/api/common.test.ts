@@ -30,7 +30,7 @@ beforeAll(async () => {
   database = openPostgres(fresh.url);
   await migrate(database);
   const positions = new Positions([{ id: '00'.repeat(8), key: Buffer.alloc(32), until: null }]);
-  const parts = { database, positions, committed: () => {} };
+  const parts = { database, positions, sending: async () => () => {}, committed: () => {} };
   domain = {
     users: createUsers(parts),
     channels: createChannels(parts),

@@ -31,15 +31,18 @@ describe.each(databases)('a message on %s', (kind) => {
     return `channel-${count}`;
   }
 
+  let said = 0;
+  const hello = () => `hello ${++said}`;
+
   async function sent(input: object, sender = 'ada') {
-    return (await server.ask(sender, send, { input: { channel, body: 'hello', ...input } })).sendMessage;
+    return (await server.ask(sender, send, { input: { channel, body: hello(), ...input } })).sendMessage;
   }
 
   async function outcome(...request: Parameters<TestServer['run']>): Promise<string> {
     return (await server.run(...request)).errors?.[0]?.extensions.code ?? 'yes';
   }
 
-  const refusal = (input: object) => outcome('ada', send, { input: { channel, body: 'hello', ...input } });
+  const refusal = (input: object) => outcome('ada', send, { input: { channel, body: hello(), ...input } });
 
   async function messagesOf(name: string): Promise<any[]> {
     const { channel } = await server.ask('ada', read, { name });

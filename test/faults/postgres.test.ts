@@ -123,7 +123,7 @@ describe('a mutation that loses its connection to PostgreSQL', () => {
   test('leaves nothing behind when the connection is cut before all of it was sent', async () => {
     const database = openPostgres(wire.url);
     const positions = new Positions([{ id: '00'.repeat(8), key: Buffer.alloc(32), until: null }]);
-    const parts = { database, positions, committed: () => {} };
+    const parts = { database, positions, sending: async () => () => {}, committed: () => {} };
     await createChannels(parts).create(ada, { name: 'general' });
 
     wire.breakOn('for key share', (client) => client.resetAndDestroy());

@@ -61,8 +61,12 @@ describe.each(databases)('a position on %s', (kind) => {
   test('of a quiet topic still works after much has happened elsewhere', async () => {
     await server.ask('ada', 'mutation { createChannel(input: { name: "busy" }) { id } }');
     const { position } = await server.ask('ada', '{ position }');
-    const busy = 'mutation { sendMessage(input: { channel: "busy", body: "noise" }) { id } }';
-    for (let index = 0; index < 300; index += 1) await server.ask('ada', busy);
+    for (let index = 0; index < 300; index += 1) {
+      await server.ask(
+        'ada',
+        `mutation { sendMessage(input: { channel: "busy", body: "${index}" }) { id } }`,
+      );
+    }
     await server.ask('ada', send, { body: 'at last' });
     const socket = await server.socket('ada');
 

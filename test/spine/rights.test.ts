@@ -61,7 +61,10 @@ describe.each(databases)('rights on %s', (kind) => {
       );
       await Promise.all(before);
       await server.ask('ada', remove, { channel });
-      await Promise.all(Array.from({ length: 5 }, () => server.ask('ada', send, { channel, body: 'after' })));
+      const after = Array.from({ length: 5 }, (_, index) =>
+        server.ask('ada', send, { channel, body: `after ${index}` }),
+      );
+      await Promise.all(after);
 
       const frames: Frame[] = [];
       for (let frame = await stream.frame(); frame; frame = await stream.frame()) {

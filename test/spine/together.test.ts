@@ -60,8 +60,9 @@ describe('a channel that somebody holds', () => {
     await held`select from channels where name = 'held' for update`;
 
     const waiting = server.run('ada', send, { channel: 'held', body: 'waits' });
-    const free = Array.from({ length: 20 }, () => server.run('ada', send, { channel: 'free', body: 'goes' }));
-    for (const { data } of await Promise.all(free)) expect(data.sendMessage.body).toBe('goes');
+    const bodies = Array.from({ length: 20 }, (_, index) => `goes ${index}`);
+    const free = await Promise.all(bodies.map((body) => server.run('ada', send, { channel: 'free', body })));
+    expect(free.map(({ data }) => data.sendMessage.body)).toEqual(bodies);
     const later = await server.run('ada', send, { channel: 'free', body: 'later' });
     expect(later.data.sendMessage.body).toBe('later');
     expect(await Promise.race([waiting, 'still waits'])).toBe('still waits');

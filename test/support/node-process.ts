@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createTokens } from '../../src/auth/tokens.ts';
 import type { Role } from '../../src/domain/viewer.ts';
+import { unlimited } from './unlimited.ts';
 import { until } from './until.ts';
 
 const secret = 'a secret of the fault runs, long enough to be one';
@@ -44,7 +45,10 @@ export class NodeProcess {
     const [program, ...parameters] = [...prefix, process.execPath, '--enable-source-maps', main];
     const { PATH, HOME } = process.env;
     const own = { PATH, HOME, JWT_SECRET: secret, HOST: host, PORT: String(port), LOG_LEVEL: 'warn' };
-    const child = spawn(program!, parameters, { env: { ...own, ...environment }, stdio: 'pipe' });
+    const child = spawn(program!, parameters, {
+      env: { ...own, ...unlimited, ...environment },
+      stdio: 'pipe',
+    });
     this.#child = child;
     this.ended = new Promise((resolve) => child.once('exit', resolve));
     child.stdout.resume();

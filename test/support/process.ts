@@ -4,6 +4,7 @@ import { onTestFinished } from 'vitest';
 import { createTokens } from '../../src/auth/tokens.ts';
 import type { Role } from '../../src/domain/viewer.ts';
 import { secret } from './server.ts';
+import { unlimited } from './unlimited.ts';
 
 /** The server as its users start it, in a process of its own. */
 export interface ServerProcess {
@@ -55,7 +56,16 @@ export async function tokenOf(userId: string, roles: readonly Role[] = []): Prom
 
 function environmentOf(environment: Record<string, string>): NodeJS.ProcessEnv {
   const { PATH, HOME } = process.env;
-  return { PATH, HOME, PORT: '0', JWT_SECRET: secret, LOG_LEVEL: 'warn', DRAIN_SECONDS: '1', ...environment };
+  return {
+    PATH,
+    HOME,
+    PORT: '0',
+    JWT_SECRET: secret,
+    LOG_LEVEL: 'warn',
+    DRAIN_SECONDS: '1',
+    ...unlimited,
+    ...environment,
+  };
 }
 
 function collect(child: ChildProcess) {

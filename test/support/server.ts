@@ -2,10 +2,12 @@ import { inject } from 'vitest';
 import { createTokens } from '../../src/auth/tokens.ts';
 import { parseConfig } from '../../src/config.ts';
 import type { Role } from '../../src/domain/viewer.ts';
+import type { Patience } from '../../src/limits/patience.ts';
 import { createLog } from '../../src/observability/log.ts';
 import { openDatabase, serve } from '../../src/server.ts';
 import { freshDatabase } from './database.ts';
 import { EventStreamClient } from './sse.ts';
+import { unlimited } from './unlimited.ts';
 import { type OperationRequest, type Payload, SocketClient } from './websocket.ts';
 
 /** Both kinds of database that every promise is kept on. */
@@ -53,6 +55,7 @@ export async function testServer(
   kind: DatabaseKind,
   environment: Record<string, string> = {},
   databaseUrl?: string,
+  patience?: Patience,
 ): Promise<TestServer> {
   const database = kind === 'postgres' && !databaseUrl ? await freshDatabase() : null;
   const usedUrl = databaseUrl ?? database?.url ?? null;
@@ -62,11 +65,12 @@ export async function testServer(
     JWT_SECRET: secret,
     LOG_LEVEL: 'fatal',
     DRAIN_SECONDS: '0',
+    ...unlimited,
     ...(usedUrl ? { DATABASE_URL: usedUrl } : {}),
     ...environment,
   });
   const opened = await openDatabase(config);
-  const server = await serve(config, opened, createLog(config.logLevel));
+  const server = await serve(config, opened, createLog(config.logLevel), patience);
   const { sign } = createTokens({ secret: config.tokens.secret! });
   const tokens = new Map<string, Promise<string>>();
   const url = `${server.url}/graphql`;

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import WebSocket, { WebSocketServer } from 'ws';
+import { Pace } from '../../src/limits/pace.ts';
 import { Positions } from '../../src/realtime/position.ts';
 import { Closing } from '../../src/transports/closing.ts';
 import type { Connection } from '../../src/transports/connections.ts';
@@ -18,6 +19,13 @@ const sendBufferBytes = 100_000;
 const part = 'x'.repeat(sendBufferBytes);
 /** More than a kernel keeps for both ends. */
 const parts = 400;
+
+/** Lets everything through. */
+const guard = {
+  connecting: async () => {},
+  entering: async () => () => {},
+  pace: () => new Pace({ count: 300, perMs: 1_000 }),
+};
 
 /** A connection whose reader has stopped, and how its end begins and comes. */
 interface Full {
@@ -35,6 +43,7 @@ async function fullSocket() {
   const options = {
     connections: { subscribed: () => {} },
     limits: { sendBufferBytes },
+    guard,
     clientAddressOf: () => null,
     written: () => {},
   };
@@ -68,6 +77,7 @@ async function fullStream() {
       connections,
       positions: new Positions([{ id: '00'.repeat(8), key: Buffer.alloc(32), until: null }]),
       limits: { sendBufferBytes },
+      guard,
       clientAddressOf: () => null,
       isBlocked: () => false,
       written: () => {},
@@ -159,8 +169,10 @@ describe('a client that stops reading, and whose connection is ended', () => {
     await bob.run({ query: '{ viewer { id } }' }).next();
     ada.socket.pause();
     const data = 'x'.repeat(60_000);
-    const fill = () => ask(send, { channel: 'busy', body: 'x', data });
-    for (let round = 0; round < 10; round += 1) await Promise.all(Array.from({ length: 20 }, fill));
+    const fill = (index: number) => ask(send, { channel: 'busy', body: String(index), data });
+    for (let round = 0; round < 10; round += 1) {
+      await Promise.all(Array.from({ length: 20 }, (_, index) => fill(20 * round + index)));
+    }
 
     await ask('mutation { disconnect(userId: "ada") }');
     // What comes behind the loss of a right is delivered behind it, so that the connection is closing by then.
