@@ -38,6 +38,7 @@ export class Refusal extends Error {
 
 export const unauthenticated = (message?: string) => new Refusal('UNAUTHENTICATED', message);
 export const forbidden = (message?: string) => new Refusal('FORBIDDEN', message);
+export const rightTakenAway = () => forbidden('The right to read this has been taken away.');
 export const notFound = (what: string) =>
   new Refusal('NOT_FOUND', `${what} does not exist, or you may not know of it.`);
 export const badInput = (message: string) => new Refusal('BAD_USER_INPUT', message);

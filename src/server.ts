@@ -22,6 +22,7 @@ import { createModels } from './domain/model.ts';
 import { facetValues } from './domain/model-filter.ts';
 import { createNotifications } from './domain/notification.ts';
 import { createSessions } from './domain/session.ts';
+import { createStreams } from './domain/stream.ts';
 import { createUsers } from './domain/user.ts';
 import { createWatches, installBuiltInModels } from './domain/watch.ts';
 import { version } from './lib/version.ts';
@@ -49,6 +50,8 @@ import { createHttpHandler } from './transports/http.ts';
 import { createObservation } from './transports/observation.ts';
 import { createOperations, createPresent } from './transports/operation.ts';
 import { createOriginCheck } from './transports/origin.ts';
+import { createPlain } from './transports/plain.ts';
+import { createPlainEvents } from './transports/plain-events.ts';
 import { Revocations } from './transports/revocations.ts';
 import { createEventStreams } from './transports/sse.ts';
 import { createOpenSubscription } from './transports/subscription.ts';
@@ -149,7 +152,8 @@ export async function serve(
   // The domain.
   const committed = () => relay.committed();
   const whisper = (message: Whisper) => bus.publish(addressOf(epochs.current.id, message.topic), message);
-  const registry = new Registry({ node, database, subscriptions: () => groups.subscriptions, failed });
+  const subscriptions = () => groups.subscriptions + plainEvents.size;
+  const registry = new Registry({ node, database, subscriptions, failed });
   const users = createUsers({ database, committed });
   const channels = createChannels({ database, committed });
   const messages = createMessages({ database, positions, sending: guard.sending, tracer, committed });
@@ -206,19 +210,16 @@ export async function serve(
   const answering = { operations, present, guard, clientAddressOf };
   const wire = { ...answering, open, connections, positions, limits, written, refused };
   const letIn = createLetIn({ ...wire, isBlocked });
+  const streams = createStreams({ positions, notifications, events, messages, models });
+  const plainEvents = createPlainEvents({ ...wire, streams, users, hub, meter, tracer, letIn });
+  const door = { ...answering, authenticate, isAllowedOrigin, limits, isDraining: () => isDraining };
   const sockets = createWebSockets({ ...wire, authenticate, hub, log, initWaitMs: patience.initMs });
-  const upgrade = createUpgradeHandler({
-    ...answering,
-    sockets,
-    isAllowedOrigin,
-    isDraining: () => isDraining,
-  });
+  const upgrade = createUpgradeHandler({ ...door, sockets });
   const handle = createHttpHandler({
-    ...answering,
+    ...door,
     yoga,
-    authenticate,
     streams: createEventStreams({ ...wire, letIn }),
-    isAllowedOrigin,
+    plain: createPlain({ ...door, events: plainEvents, notifications }),
     readiness: createReadiness({
       ask: () => database.query('select 1'),
       isDraining: () => isDraining,
@@ -227,18 +228,16 @@ export async function serve(
         return bus.isConnected ? 'connected' : 'away';
       },
     }),
-    isDraining: () => isDraining,
     metrics,
     metricsToken: config.metricsToken,
     graphiql: config.graphiql ? createGraphiql({ token: demoToken }) : null,
-    limits,
   });
   const { trustedProxies } = config;
   const shakeHands = createHandshakes({ guard, refused, patience, trustedProxies });
   metrics.observe({
     connections: () => registry.counts(),
-    subscriptions: () => groups.counts(),
-    groups: () => groups.size,
+    subscriptions: () => ({ ...groups.counts(), '/realtime/events': plainEvents.size }),
+    groups: () => groups.size + plainEvents.size,
     topics: () => hub.size,
     outboxDepth: () => countWaiting(database),
     isLeading: () => relay.isLeading,

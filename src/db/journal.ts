@@ -79,12 +79,15 @@ interface TopicRow extends EventRow {
   asked: string;
 }
 
-/** What a later event has taken back is told together with that one, also while that one still waits. */
+/**
+ * An event that is in several of the topics comes by the first of them. What a later event has taken back is told
+ * together with that one, also while that one still waits.
+ */
 const readTopics = `
 with erasing as materialized (select subject, topics, payload from realtime_outbox where erases)
 select (select head from realtime_relay where part = 0)::float8 as head, asked, coalesce(h.head, 0)::float8 as "topicHead",
        e.*
-  from unnest($1::text[]) asked
+  from unnest($1::text[]) with ordinality asks(asked, place)
        left join realtime_topics h on h.topic = asked
        left join lateral (
          select e.position::float8 as position, e.topic, e.prev::float8 as prev, e.id::text as id, e.kind,
@@ -97,7 +100,7 @@ select (select head from realtime_relay where part = 0)::float8 as head, asked, 
                 floor(extract(epoch from e.created_at) * 1000)::float8 as "writtenAt"
            from (select * from realtime_events
                   where topic = asked and position > $2 order by position limit $3) e) e on true
- order by e.position, asked`;
+ order by e.position, place`;
 
 function toRun(rows: readonly TopicRow[], after: number, limit: number): JournalPage {
   let upTo = rows[0]!.head;

@@ -51,7 +51,7 @@ const mostRecipients = 100;
 
 /** Events that plain `EventSource` clients get from us, and names that those clients use themselves. */
 const reserved = new Set([
-  ...['notification', 'message', 'model_updated', 'connected', 'ping', 'position_expired'],
+  ...['notification', 'message', 'model_updated', 'connected', 'ping', 'position_expired', 'revoked'],
   ...['open', 'error', 'next', 'complete'],
 ]);
 

@@ -247,7 +247,7 @@ function rowOf(json: unknown): MessageRow {
  * viewer has long renewed: what counts is the one they read by, or one that began after they were let in.
  */
 function endsReading(event: JournalEvent, viewer: Viewer, { channel, member, at }: Grant): boolean {
-  if (event.kind !== 'access') return false;
+  if (event.kind !== 'access' || event.type === 'member.joined') return false;
   const { channelId, userId, membershipId, joinedAt } = event.payload as AccessPayload;
   if (channelId !== channel.id) return false;
   if (event.type === 'channel.deleted') return true;

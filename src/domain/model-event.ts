@@ -9,6 +9,7 @@ import {
   type ModelPayload,
   recordIdOf,
 } from './model-filter.ts';
+import { modelOfSubject } from './topics.ts';
 
 /** A change of a row as a subscription is told of it. */
 export interface ModelChange {
@@ -50,6 +51,27 @@ export function changeOf(event: JournalEvent, model: ShownModel, filter: ModelFi
     data,
     record: data && model.table ? recordOf(model.table, data) : null,
     occurredAt: new Date(event.writtenAt),
+  };
+}
+
+/** A change as everyone is told of it who follows the model and asks for nothing more. */
+export interface PlainChange {
+  readonly model: string;
+  readonly recordId: string;
+  readonly action: ModelAction;
+  /** The row after the change; null where it is gone, or no longer for those who are told. */
+  readonly data: Image | null;
+  readonly occurredAt: Date;
+}
+
+export function plainChangeOf({ subject, payload, erasedBy, writtenAt }: JournalEvent): PlainChange {
+  const change = payload as ModelPayload;
+  return {
+    model: modelOfSubject(subject!),
+    recordId: recordIdOf(change),
+    action: change.action,
+    data: erasedBy === undefined ? imageAfter(change) : null,
+    occurredAt: new Date(writtenAt),
   };
 }
 

@@ -49,11 +49,13 @@ export function createModels({ database, positions, watches }: ModelsOptions) {
 
   /** What lies before was not captured, or is of rows that nobody knows of any more. */
   async function isReset(name: string, after: number): Promise<boolean> {
-    const rows = await database.query(
-      'select from realtime_events where topic = $1 and subject = $1 and erases and position > $2::bigint limit 1',
+    const [row] = await database.query<{ isReset: boolean }>(
+      `select exists (select from realtime_outbox where subject = $1 and erases and control)
+              or exists (select from realtime_events where topic = $1 and subject = $1 and erases and position > $2::bigint)
+              as "isReset"`,
       [modelTopic(name), after],
     );
-    return rows.length > 0;
+    return row!.isReset;
   }
 
   /** Those that the viewer may read: the ones that are named, or all but the public ones, which are one topic. */

@@ -32,6 +32,9 @@ export const modelTopicOfPublic = (model: string) => `model:${model}/public`;
 export const modelTopicOfChannel = (model: string, channelId: string) =>
   `model:${model}/channel/${channelId}`;
 
+/** What an event of a model is about: `model:<name>`, or a row of it, `model:<name>:<key>`. */
+export const modelOfSubject = (subject: string) => subject.split(':')[1]!;
+
 /** By the channel's id and not by its name, which may come to name another channel. */
 export const toChannel = ({ id, name }: { id: string; name: string }): Recipient => ({
   topic: channelTopicPrefix + id,

@@ -164,10 +164,10 @@ export class Group implements Watcher {
   async #show(events: readonly JournalEvent[]): Promise<Showing[]> {
     const showings: Showing[] = [];
     for (const event of events.slice(0, mostAtOnce)) {
-      const { wants, turns } = first(this.#live)?.source ?? {};
-      const rendering = wants?.(event) ? this.renderings.of(event) : null;
+      const leader = first(this.#live);
+      const rendering = leader?.source.wants(event) ? this.renderings.of(event) : null;
       showings.push({ event, rendered: rendering instanceof Promise ? await rendering : rendering });
-      if (turns?.(event)) break;
+      if (leader?.turns(event)) break;
     }
     return showings;
   }
@@ -176,7 +176,7 @@ export class Group implements Watcher {
   async #send(showings: readonly Showing[]): Promise<void> {
     const { epoch } = this.hub;
     const { event } = showings.at(-1)!;
-    const isTurning = first(this.#live)?.source.turns?.(event) ?? false;
+    const isTurning = first(this.#live)?.turns(event) ?? false;
     const sent = showings.map(() => 0);
     const startedAt = Date.now();
     let until = performance.now() + turnMs;
@@ -184,10 +184,10 @@ export class Group implements Watcher {
     for (const subscriber of this.#live) {
       for (let index = 0; index < showings.length; index += 1) {
         if (subscriber.send(showings[index]!)) sent[index]! += 1;
-        if (subscriber.isFull) break;
+        if (subscriber.sink.isFull) break;
       }
       if (isTurning) this.#dismiss(subscriber, 'turn');
-      else if (subscriber.isFull) this.#dismiss(subscriber, 'slow');
+      else if (subscriber.sink.isFull) this.#dismiss(subscriber, 'slow');
       count += 1;
       if (count % stride !== 0 || performance.now() < until) continue;
       await nextTurn('live');

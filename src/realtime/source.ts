@@ -14,8 +14,8 @@ export interface SourceOptions {
   revokes?(event: JournalEvent): boolean;
   /** Can it not be continued across? Then the subscription ends, and whoever follows it begins anew. */
   expires?(event: JournalEvent): boolean;
-  /** Does it change the topics? */
-  turns?(event: JournalEvent): boolean;
+  /** Does it change the topics? `isPast`: it was committed before the subscription began, which took it into account. */
+  turns?(event: JournalEvent, isPast: boolean): boolean;
   /** Is what is told in passing delivered? By default none is. */
   hears?(whisper: Whisper): boolean;
   /** What is executed of a wanted event; by default the event itself. */

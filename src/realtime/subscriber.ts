@@ -73,10 +73,6 @@ export class Subscriber {
     return this.#state === 'live' ? Math.max(this.position, this.#group.reached) : this.position;
   }
 
-  get isFull(): boolean {
-    return this.sink.isFull;
-  }
-
   /**
    * Resolves once the subscription is accepted: what is committed from then on will reach it.
    * Answers false when its position lies beyond the journal's end, which this journal never gave out.
@@ -120,7 +116,7 @@ export class Subscriber {
     if (event.position <= this.position) return;
     const ends = this.#ends(event);
     if (ends) this.#ending ??= setTimeout(() => this.#end(ends), graceMs);
-    if (!this.source.turns?.(event)) return;
+    if (!this.turns(event)) return;
     this.#turns += 1;
     this.#turning ??= setTimeout(() => this.#group.turn(this), graceMs);
   }
@@ -158,6 +154,10 @@ export class Subscriber {
       return true;
     }
     return false;
+  }
+
+  turns(event: JournalEvent): boolean {
+    return this.source.turns?.(event, this.#past.has(sourceOf(event.id))) ?? false;
   }
 
   follows(topic: string): boolean {
@@ -247,7 +247,7 @@ export class Subscriber {
       // What was there before it came is no measure of how fast events are.
       if (this.send({ event, rendered }) && event.writtenAt > this.#pastAt)
         this.#group.meter.delivered(1, (Date.now() - event.writtenAt) / 1_000);
-      if (this.source.turns?.(event)) this.#turns += 1;
+      if (this.turns(event)) this.#turns += 1;
       if (this.#turns > 0 || this.sink.isFull) return;
     }
     this.position = Math.max(this.position, upTo);

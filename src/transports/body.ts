@@ -62,7 +62,8 @@ export function parametersOfBody(body: string): Parameters {
   throw new HttpRefusal(400, 'BAD_USER_INPUT', 'The body is a JSON object.');
 }
 
-function parseJson(name: string, text: string | null): unknown {
+/** Undefined for nothing. @throws HttpRefusal 400 */
+export function parseJson(name: string, text: string | null): unknown {
   if (text === null || text === '') return undefined;
   try {
     return JSON.parse(text);

@@ -108,7 +108,7 @@ export class EventStream implements ViewerSink, Connection {
     this.#dialect = dialect;
     this.#parts = parts;
     this.#cancelExpiry = setAlarm(viewer.expiresAt, () =>
-      this.#endFor(unauthenticated('The token has expired.')),
+      this.endWith(unauthenticated('The token has expired.')),
     );
     response.on('error', () => response.destroy());
     response.once('close', () => this.close());
@@ -183,7 +183,8 @@ export class EventStream implements ViewerSink, Connection {
 
   /** Says something that is for this client alone. */
   say(blocks: string): void {
-    if (!this.isOver) this.#response.write(blocks, this.#written);
+    if (!this.#subscriber) this.#held += blocks;
+    else if (!this.isOver) this.#response.write(blocks, this.#written);
   }
 
   drained(): Promise<void> {
@@ -192,10 +193,11 @@ export class EventStream implements ViewerSink, Connection {
   }
 
   end(reason: EndReason | Closing, refusal?: Refusal): void {
-    this.#endFor(typeof reason === 'string' ? endError(reason) : refusal);
+    this.endWith(typeof reason === 'string' ? endError(reason) : refusal);
   }
 
-  #endFor(error: unknown): void {
+  /** Says why, and ends the stream for good. */
+  endWith(error: unknown): void {
     this.finish(this.#dialect.farewell(this.#parts.present(error)));
   }
 

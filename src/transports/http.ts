@@ -12,6 +12,7 @@ import type { createGraphiql } from './graphiql.ts';
 import { sendPage, setSecurityHeaders } from './headers.ts';
 import { type Operations, type Parameters, type Present, toJson, type Yoga } from './operation.ts';
 import type { IsAllowedOrigin } from './origin.ts';
+import type { Plain } from './plain.ts';
 import type { createEventStreams } from './sse.ts';
 import { urlOf } from './url.ts';
 import { welcomePage } from './welcome.ts';
@@ -40,6 +41,7 @@ export function createHttpHandler(parts: HttpParts) {
   async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = urlOf(request);
     if (url === null) throw new HttpRefusal(400, 'BAD_USER_INPUT', 'That is not an address.');
+    if (parts.plain.has(url.pathname)) return parts.plain.respond(request, response, url);
     // A page opens one with no preflight before it, as it opens a WebSocket.
     if (wantsEventStream(request.headers.accept) !== 'no' && !isAllowed(request)) {
       throw forbidden('Pages of this origin may not open an event stream.');
@@ -135,6 +137,7 @@ interface HttpParts {
   readonly guard: Pick<Guard, 'operating'>;
   readonly clientAddressOf: ClientAddressOf;
   readonly streams: ReturnType<typeof createEventStreams>;
+  readonly plain: Plain;
   readonly present: Present;
   readonly isAllowedOrigin: IsAllowedOrigin;
   readonly isDraining: () => boolean;

@@ -1,5 +1,5 @@
 import type { ExecutionResult } from 'graphql';
-import { forbidden, positionExpired } from '../errors.ts';
+import { positionExpired, rightTakenAway } from '../errors.ts';
 import type { Source } from '../realtime/source.ts';
 import type { EndReason, Subscriber } from '../realtime/subscriber.ts';
 import type { Groups, ViewerSink } from './groups.ts';
@@ -33,7 +33,7 @@ export function createOpenSubscription({ operations, groups, present }: Subscrip
 
 /** What a client is told when the server ends its subscription. */
 export function endError(reason: EndReason) {
-  return reason === 'expired' ? positionExpired() : forbidden('The right to read this has been taken away.');
+  return reason === 'expired' ? positionExpired() : rightTakenAway();
 }
 
 interface SubscriptionParts {

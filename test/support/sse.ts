@@ -87,7 +87,7 @@ export class EventStreamClient {
   }
 }
 
-function parse(text: string): Block {
+export function parse(text: string): Block {
   const block: Record<string, string> = {};
   for (const line of text.split('\n')) {
     const [, name, value] = /^(\w*): ?(.*)$/.exec(line) ?? [];
