@@ -5,7 +5,7 @@ const statementMs = 15_000;
 const idleMs = 10_000;
 const connectSeconds = 3;
 /** A pool of connections of ours. `onclose` is told of each that ends. */
-export function connect(url: string, max: number, onclose: () => void): postgres.Sql {
+export function connect(url: string, max: number, onclose: () => void, lockMs = 0): postgres.Sql {
   return postgres(url, {
     max,
     onclose,
@@ -19,6 +19,7 @@ export function connect(url: string, max: number, onclose: () => void): postgres
       TimeZone: 'UTC',
       ...settings,
       statement_timeout: statementMs,
+      lock_timeout: lockMs,
       // Of a node that is gone without a word, nothing stays locked for long.
       idle_in_transaction_session_timeout: idleMs,
       tcp_user_timeout: idleMs,

@@ -47,6 +47,7 @@ export async function openEmbedded(directory: string): Promise<Database> {
       }),
     query,
     queryApart: query,
+    queryAside: query,
     close: async () => {
       await pglite.close();
       await lock?.release();

@@ -1,5 +1,5 @@
 import { type JournalEvent, sourceOf } from '../realtime/event.ts';
-import type { Journal, JournalPage, Now, Run } from '../realtime/journal.ts';
+import type { Journal, JournalPage, Now } from '../realtime/journal.ts';
 import type { Database } from './database.ts';
 import type { Epochs } from './epochs.ts';
 
@@ -44,9 +44,10 @@ export function createJournal({ database, epochs }: JournalOptions): Journal {
       return toRun(await database.query<TopicRow>(readTopics, [topics, after, each]), after, each);
     },
 
-    async stretch(after: number, limit: number): Promise<Run> {
-      const rows = await database.query<EventRow & { head: number; epoch: string }>(
+    async stretch(after: number, limit: number): Promise<JournalPage> {
+      const rows = await database.query<StretchRow>(
         `select (select head from realtime_relay where part = 0)::float8 as head,
+                (select floor from realtime_relay where part = 0)::float8 as floor,
                 (select id from realtime_epochs where until is null) as epoch, ${eventColumns}
            from (select 1) one left join lateral (
              select * from realtime_events where position > $1 order by position, topic limit $2) e on true
@@ -54,15 +55,16 @@ export function createJournal({ database, epochs }: JournalOptions): Journal {
         [after, limit],
       );
       // Whoever leads has found another database there.
-      if (rows[0]!.epoch !== epochs.current.id) {
+      const { epoch, head, floor } = rows[0]!;
+      if (epoch !== epochs.current.id) {
         await epochs.settle();
-        return { events: [], upTo: after };
+        return { events: [], upTo: after, floor: 0 };
       }
       const events = rows.filter(({ position }) => position !== null).map(toEvent);
       const isWhole = events.length < limit;
       // A page may end within an event of several topics: what of it has been read comes again.
-      const upTo = isWhole ? rows[0]!.head : events.at(-1)!.position - 1;
-      return { events, upTo: Math.max(after, upTo) };
+      const upTo = isWhole ? head : events.at(-1)!.position - 1;
+      return { events, upTo: Math.max(after, upTo), floor };
     },
   };
 }
@@ -70,6 +72,12 @@ export function createJournal({ database, epochs }: JournalOptions): Journal {
 interface JournalOptions {
   readonly database: Database;
   readonly epochs: Pick<Epochs, 'current' | 'settle'>;
+}
+
+interface StretchRow extends EventRow {
+  head: number;
+  floor: number;
+  epoch: string;
 }
 
 interface TopicRow extends EventRow {
@@ -105,12 +113,10 @@ select (select head from realtime_relay where part = 0)::float8 as head, asked, 
 function toRun(rows: readonly TopicRow[], after: number, limit: number): JournalPage {
   let upTo = rows[0]!.head;
   let floor = 0;
-  for (const [first, ...rest] of byTopic(rows)) {
-    // The chain tells what is gone: the first event's `prev`, or the head of a topic that has none left.
-    const before = first!.position === null ? first!.topicHead : first!.prev;
-    if (before > after) floor = Math.max(floor, before);
+  for (const ofTopic of byTopic(rows)) {
+    floor = Math.max(floor, goneOf(ofTopic, after, limit));
     // A topic that fills its page says nothing about what is behind it.
-    if (rest.length + 1 === limit) upTo = Math.min(upTo, rest.at(-1)?.position ?? first!.position);
+    if (ofTopic.length === limit) upTo = Math.min(upTo, ofTopic.at(-1)!.position ?? upTo);
   }
   const events = new Map<number, JournalEvent>();
   for (const row of rows) {
@@ -118,6 +124,18 @@ function toRun(rows: readonly TopicRow[], after: number, limit: number): Journal
     events.set(row.position, toEvent(row));
   }
   return { events: [...events.values()], upTo, floor };
+}
+
+/** The chain tells up to where something is gone: each event's `prev`, and the head of a topic that ends before it. */
+function goneOf(rows: readonly TopicRow[], after: number, limit: number): number {
+  let [last, gone] = [after, 0];
+  for (const { position, prev } of rows) {
+    if (position === null) break;
+    if (prev > last) gone = prev;
+    last = position;
+  }
+  const { topicHead } = rows[0]!;
+  return rows.length < limit && topicHead > last ? topicHead : gone;
 }
 
 function byTopic(rows: readonly TopicRow[]): Iterable<TopicRow[]> {

@@ -93,14 +93,6 @@ export function createLedger({ database, partitions, epochs, node }: LedgerOptio
       return rows.map(toEvent);
     },
 
-    async tend(): Promise<void> {
-      await partitions.ensure();
-      // Somebody may be reading what is to be dropped: it will be tried again.
-      await partitions.drop().catch((error) => {
-        if (sqlState(error) !== '55P03') throw error;
-      });
-    },
-
     async release(fence: number): Promise<void> {
       await database.queryApart(
         `update realtime_relay set holder = null, expires_at = '-infinity' where part = 0 and fence = $1`,

@@ -8,6 +8,8 @@ import * as tables from './tables.ts';
 
 const transactions = 10;
 const readers = 6;
+/** What is done on the side is rather done later than waited for. */
+const asideLockMs = 2_000;
 /** The server gives a statement up before that; who has not answered by then is not there. */
 const answerMs = 20_000;
 /** A server that does not answer so small a question within the limit is out of reach, whatever TCP says. */
@@ -19,7 +21,8 @@ export function openPostgres(url: string): Database {
   const slots = new Slots(url, transactions);
   // Clients of their own: drizzle changes how its client parses, and the relay never waits behind others.
   const [orm, raw, apart] = [new Client(url, readers), new Client(url, readers), new Client(url, 1)];
-  const parts = [slots, orm, raw, apart];
+  const aside = new Client(url, 1, asideLockMs);
+  const parts = [slots, orm, raw, apart, aside];
   const stopListening = listenToServer(url, () => {
     for (const part of parts) part.abandon();
   });
@@ -35,6 +38,7 @@ export function openPostgres(url: string): Database {
     pipeline: (statements, lockMs) => slots.use((slot) => slot.pipeline(statements, lockMs)),
     query: (statement, parameters = []) => run(raw, statement, parameters),
     queryApart: (statement, parameters = []) => run(apart, statement, parameters),
+    queryAside: (statement, parameters = []) => run(aside, statement, parameters),
     close: async () => {
       stopListening();
       await Promise.all(parts.map((part) => part.close()));
@@ -80,9 +84,9 @@ class Client {
   readonly #make: () => postgres.Sql;
   #isClosed = false;
 
-  constructor(url: string, max: number) {
+  constructor(url: string, max: number, lockMs?: number) {
     this.#make = () => {
-      const sql: postgres.Sql = connect(url, max, () => this.#replace(sql));
+      const sql: postgres.Sql = connect(url, max, () => this.#replace(sql), lockMs);
       return sql;
     };
     this.#renew();

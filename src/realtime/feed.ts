@@ -60,6 +60,13 @@ export class Feed {
     this.#events = all.slice(surplus);
   }
 
+  /** Of what the journal has dropped nobody can tell: it begins behind that. */
+  cut(floor: number): void {
+    if (this.from >= floor) return;
+    this.#events = this.#events.filter(({ position }) => position > floor);
+    this.from = this.holedAt = floor;
+  }
+
   /** The events behind `position`, oldest first; null when the feed does not reach back that far. */
   after(position: number): JournalEvent[] | null {
     if (position < this.from) return null;

@@ -290,6 +290,14 @@ export class Hub {
     for (const watcher of awaiting) watcher.advanced();
   }
 
+  /** It came too late for some of it: by the journal's chains each subscriber finds out whether that was its own. */
+  #cut(floor: number): void {
+    for (const { feed, watchers } of this.#topics.values()) {
+      feed.cut(floor);
+      for (const watcher of watchers) watcher.advanced();
+    }
+  }
+
   /** Reads what the stretch behind the watermark held, as if the bus had brought it. */
   #follow(): Promise<void> {
     if (this.#isClosed) return Promise.resolve();
@@ -304,10 +312,11 @@ export class Hub {
   async #readOn(): Promise<void> {
     for (;;) {
       const [from, epoch] = [this.watermark, this.epoch];
-      const { events, upTo } = await this.#journal.stretch(from, pageSize);
+      const { events, upTo, floor } = await this.#journal.stretch(from, pageSize);
       if (epoch !== this.epoch) return;
       for (const event of events) this.#accept(event);
       this.#advance(upTo);
+      if (from < floor) this.#cut(floor);
       // What has been told of meanwhile is read as well; what is not there is not waited for here.
       if (upTo === from || (events.length < pageSize && upTo >= this.#known)) return;
     }

@@ -9,7 +9,7 @@ export interface Journal {
   /** The next events of some topics. */
   read(topics: readonly string[], after: number, limit: number): Promise<JournalPage>;
   /** The next events of all topics. */
-  stretch(after: number, limit: number): Promise<Run>;
+  stretch(after: number, limit: number): Promise<JournalPage>;
 }
 
 export interface Now {
@@ -25,9 +25,9 @@ export interface Run {
   readonly upTo: number;
 }
 
-/** What is read of some topics. */
+/** What is read of some topics, or of all. */
 export interface JournalPage extends Run {
-  /** Positions below cannot be continued from. */
+  /** From positions below, something may be missing. */
   readonly floor: number;
 }
 

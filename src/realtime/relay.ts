@@ -22,8 +22,6 @@ export interface Ledger {
   faultOf(error: unknown): 'row' | 'size' | null;
   /** The events of (from, to]. */
   between(from: number, to: number): Promise<readonly JournalEvent[]>;
-  /** Makes partitions ahead and drops those past retention. */
-  tend(fence: number): Promise<void>;
   release(fence: number): Promise<void>;
 }
 
@@ -47,7 +45,6 @@ const batchSize = 1_000;
 const heartbeatMs = 1_000;
 /** Who does not hold the lease asks for it this often. */
 const standbyMs = 500;
-const tendMs = 2_000;
 /** So many events are followed by a control message: hubs keep few that they cannot hand out yet. */
 const stretchSize = 64;
 
@@ -75,7 +72,6 @@ export class Relay {
   #limit = batchSize;
   #movedAt = 0;
   #lookedAt = 0;
-  #tendedAt = 0;
   #stopped = false;
   #running: Promise<void> | undefined;
   #poke: (() => void) | undefined;
@@ -163,7 +159,7 @@ export class Relay {
       from = events.at(-1)?.position ?? lease.head;
     }
     this.#published = lease.head;
-    this.#movedAt = this.#tendedAt = Number.NEGATIVE_INFINITY;
+    this.#movedAt = Number.NEGATIVE_INFINITY;
     this.#lease = lease;
   }
 
@@ -178,10 +174,6 @@ export class Relay {
   }
 
   async #step({ fence }: Lease): Promise<void> {
-    if (performance.now() - this.#tendedAt > tendMs) {
-      await this.#ledger.tend(fence);
-      this.#tendedAt = performance.now();
-    }
     const soon = this.#movedAt + this.#gapMs - performance.now();
     if (soon > 0) await new Promise((resolve) => setTimeout(resolve, soon));
     const startedAt = Date.now();
