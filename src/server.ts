@@ -14,6 +14,7 @@ import { migrate } from './db/migrate.ts';
 import { Partitions } from './db/partitions.ts';
 import { openPostgres } from './db/postgres.ts';
 import { Registry } from './db/registry.ts';
+import { Retention } from './db/retention.ts';
 import { traceTransactions } from './db/traced.ts';
 import { createChannels } from './domain/channel.ts';
 import { createEvents } from './domain/event.ts';
@@ -21,6 +22,7 @@ import { createMessages } from './domain/message.ts';
 import { createModels } from './domain/model.ts';
 import { facetValues } from './domain/model-filter.ts';
 import { createNotifications } from './domain/notification.ts';
+import { retentionTasks } from './domain/retention.ts';
 import { createSessions } from './domain/session.ts';
 import { createStreams } from './domain/stream.ts';
 import { createUsers } from './domain/user.ts';
@@ -242,8 +244,17 @@ export async function serve(
     outboxDepth: () => countWaiting(database),
     isLeading: () => relay.isLeading,
     isConnected: () => bus.isConnected,
+    journal: () => partitions.extent().catch(() => ({ floor: -1, ageSeconds: -1 })),
   });
 
+  const retention = new Retention({
+    everyMs: partitions.tendMs,
+    tasks: retentionTasks({ database, partitions, retentionMs: config.journalRetentionMs }),
+    isLeading: () => relay.isLeading,
+    ran: metrics.cleaned,
+    failed,
+  });
+  retention.start();
   const looking = setInterval(() => {
     if (relay.isLeading) disableBroken().catch(failed);
   }, lookMs);
@@ -289,6 +300,7 @@ export async function serve(
     await Promise.all(closed);
     clearTimeout(forced);
     clearInterval(looking);
+    await retention.close();
     await registry.close();
     await relay.close();
     revocations.close();

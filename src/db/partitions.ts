@@ -20,25 +20,29 @@ export interface Extent {
 
 /** At least so many seconds are covered in advance. */
 const leastAhead = 10;
+const longestTend = 60;
 
 /**
  * The journal is partitioned by the time of relaying. Partitions are made in advance, and dropped whole. Whatever is
  * done here may be done by several nodes at once, and may end at any point: whoever comes next goes on.
  */
 export class Partitions {
-  readonly widthSeconds: number;
+  /** How often they have to be tended at least, for none ever to be missing. */
+  readonly tendMs: number;
+  readonly #widthSeconds: number;
   readonly #database: Database;
   readonly #retentionSeconds: number;
 
   constructor({ database, retentionSeconds }: { database: Database; retentionSeconds: number }) {
     this.#database = database;
     this.#retentionSeconds = retentionSeconds;
-    this.widthSeconds = widths.findLast((width) => width * 4 <= retentionSeconds) ?? widths[0]!;
+    this.#widthSeconds = widths.findLast((width) => width * 4 <= retentionSeconds) ?? widths[0]!;
+    this.tendMs = Math.min(this.#widthSeconds, longestTend) * 1_000;
   }
 
   /** Makes those that are missing for now and for a while ahead, whatever the clock and the width were before. */
   async ensure(): Promise<void> {
-    const width = this.widthSeconds;
+    const width = this.#widthSeconds;
     const { now, partitions } = await this.#look();
     const attached = partitions.filter(({ state }) => state !== 'left');
     const until = now + Math.max(width * 2, leastAhead);
@@ -70,13 +74,17 @@ export class Partitions {
     return { floor, ageSeconds: oldest ? Math.max(0, now - oldest.start) : 0 };
   }
 
+  /** Attached, and not made as a partition: that would hold up everybody behind the slowest reader. */
   async #make(start: number, end: number): Promise<void> {
+    const name = `realtime_events_${start}_${end - start}`;
     try {
       // Without the lock, two nodes would both find it missing.
       await this.#database.queryAside(`do $$ begin
         perform pg_advisory_xact_lock(${lockKey});
-        create table if not exists realtime_events_${start}_${end - start} partition of realtime_events
-          for values from (to_timestamp(${start})) to (to_timestamp(${end})) with (fillfactor = ${fillFactor});
+        if to_regclass('${name}') is not null then return; end if;
+        create table ${name} (like realtime_events including all) with (fillfactor = ${fillFactor});
+        alter table realtime_events attach partition ${name}
+          for values from (to_timestamp(${start})) to (to_timestamp(${end}));
       end $$`);
     } catch (error) {
       // Another node, which keeps events for longer or less long, was faster.

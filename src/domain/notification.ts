@@ -171,7 +171,7 @@ export function createNotifications({
       return new Source({
         after,
         topics: async () => topics,
-        wants: (event) => event.kind === 'notification' && isWanted(filter, event),
+        wants: (event) => event.kind === 'notification' && !isExpired(event) && isWanted(filter, event),
       });
     },
   };
@@ -191,6 +191,12 @@ function rowOf(json: unknown): NotificationRow {
     createdAt: instant(row.createdAt)!,
     updatedAt: instant(row.updatedAt)!,
   };
+}
+
+/** What has expired by now is neither delivered nor replayed. */
+export function isExpired({ payload }: JournalEvent): boolean {
+  const { expiresAt } = payload as { expiresAt: string | null };
+  return expiresAt !== null && Date.parse(expiresAt) <= Date.now();
 }
 
 function isWanted({ types, categories }: NotificationFilter, { payload }: JournalEvent): boolean {

@@ -10,6 +10,7 @@ export interface Gauges {
   outboxDepth(): Promise<number>;
   isLeading(): boolean;
   isConnected(): boolean;
+  journal(): Promise<{ readonly floor: number; readonly ageSeconds: number }>;
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -76,6 +77,12 @@ export function createMetrics() {
     help: 'Outbox rows that could not be moved.',
     registers,
   });
+  const cleanings = new Counter({
+    name: 'realtime_retention_runs_total',
+    help: 'Times that the leader looked for what has been kept for long enough.',
+    labelNames: ['task', 'outcome'],
+    registers,
+  });
   const refusals = new Counter({
     name: 'realtime_refusals_total',
     help: 'Errors that were answered.',
@@ -98,6 +105,7 @@ export function createMetrics() {
     operated: (kind: string, outcome: string, seconds: number) =>
       operations.observe({ kind, outcome }, seconds),
     refused: (code: string) => refusals.inc({ code }),
+    cleaned: (task: string, outcome: string) => cleanings.inc({ task, outcome }),
     contentType: registry.contentType,
     text: () => registry.metrics(),
 
@@ -135,6 +143,20 @@ export function createMetrics() {
         'realtime_outbox_depth',
         'Events that wait for the relay, -1 while that cannot be read.',
         gauges.outboxDepth,
+      );
+      const age = new Gauge({
+        name: 'realtime_journal_age_seconds',
+        help: 'How far back the journal may reach, -1 while that cannot be read.',
+        registers,
+      });
+      plain(
+        'realtime_journal_floor',
+        'The position up to which the journal has been dropped, -1 while that cannot be read.',
+        async () => {
+          const { floor, ageSeconds } = await gauges.journal();
+          age.set(ageSeconds);
+          return floor;
+        },
       );
       plain('realtime_relay_leading', '1 on the node that relays.', () => (gauges.isLeading() ? 1 : 0));
       plain(

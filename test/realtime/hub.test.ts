@@ -29,7 +29,11 @@ test.each([
       epoch,
       now: async () => ({ head, pending: new Set(), at: 0 }),
       read: async () => ({ events: [], upTo: head, floor: 0 }),
-      stretch: async (after) => ({ events: stored.filter(({ position }) => position > after), upTo: head }),
+      stretch: async (after) => ({
+        events: stored.filter(({ position }) => position > after),
+        upTo: head,
+        floor: 0,
+      }),
     };
     const hub = new Hub({ bus, journal, failed: (error) => expect(error).toBeNull() });
     await hub.start();
@@ -76,7 +80,7 @@ test('a topic whose last event is lost while it is first listened to is not take
       return { head: 0, pending: new Set(), at: 0 };
     },
     read: async () => ({ events: [missing], upTo: 1, floor: 0 }),
-    stretch: async () => ({ events: [missing], upTo: 1 }),
+    stretch: async () => ({ events: [missing], upTo: 1, floor: 0 }),
   };
   const hub = new Hub({ bus, journal, failed: (error) => expect(error).toBeNull() });
   await hub.start();

@@ -22,7 +22,10 @@ export class Lives {
   /** What each life held at its end, by its number. */
   readonly past = new Map<number, readonly JournalEvent[]>();
   head = 0;
+  /** Everything at or below has been dropped. */
+  floor = 0;
   life = 1;
+  #heads = new Map<string, number>();
   #published = 0;
 
   constructor(timing?: HubTiming) {
@@ -39,6 +42,7 @@ export class Lives {
       ...{ erases: false, control, payload: {}, writtenAt: Date.now() },
     };
     this.events.push(event);
+    this.#heads.set(topic, this.head);
     if (!isLost) this.bus.publish(this.#address(topic), event);
     return event;
   }
@@ -66,6 +70,11 @@ export class Lives {
     this.hub.renew(until);
   }
 
+  drop(): void {
+    this.events = [];
+    this.floor = this.head;
+  }
+
   #address(topic: string): string {
     return addressOf(String(this.life), topic);
   }
@@ -73,7 +82,7 @@ export class Lives {
   #journal(): Journal {
     const page = (events: readonly JournalEvent[], limit: number) => {
       const upTo = events[limit - 1]?.position ?? this.head;
-      return { events: events.slice(0, limit), upTo, floor: 0 };
+      return { events: events.slice(0, limit), upTo };
     };
     const later = async <Value>(value: Value) => {
       await turn();
@@ -87,15 +96,15 @@ export class Lives {
       now: () => later({ head: this.head, pending: new Set<string>(), at: 0 }),
       read: (asked, after, limit) => {
         const isAsked = ({ topic, position }: JournalEvent) => asked.includes(topic) && position > after;
-        return later(page(this.events.filter(isAsked), limit));
+        const events = this.events.filter(isAsked);
+        const gone = asked.map((topic) => Math.min(this.floor, this.#heads.get(topic) ?? 0));
+        const floor = Math.max(...gone.filter((position) => position > after), 0);
+        return later({ ...page(events, limit), floor });
       },
-      stretch: (after, limit) =>
-        later(
-          page(
-            this.events.filter(({ position }) => position > after),
-            limit,
-          ),
-        ),
+      stretch: (after, limit) => {
+        const events = this.events.filter(({ position }) => position > after);
+        return later({ ...page(events, limit), floor: this.floor });
+      },
     };
   }
 }

@@ -75,6 +75,34 @@ describe.each(databases)('a position on %s', (kind) => {
     await socket.close();
   });
 
+  test.each([
+    ['in the middle of a topic', 1],
+    ['at its end', 2],
+  ])('is never silently continued from across what is gone %s', async (_where, gone) => {
+    const name = `holed-${gone}`;
+    await server.ask('ada', `mutation { createChannel(input: { name: "${name}" }) { id } }`);
+    const { position } = await server.ask('ada', '{ position }');
+    for (let index = 0; index < 3; index += 1) {
+      await server.ask(
+        'ada',
+        `mutation { sendMessage(input: { channel: "${name}", body: "${index}" }) { id } }`,
+      );
+    }
+    await eventually(async () => expect(await server.sql('select from realtime_outbox')).toEqual([]));
+    await server.sql(`delete from realtime_events
+      where event_type = 'message.sent' and recipient_id = '${name}' and payload ->> 'body' = '${gone}'`);
+    const query = `subscription Follow($after: Position) { channelMessage(channel: "${name}", after: $after) { body } }`;
+    // Another process, which has not heard of any of it.
+    const other = await testServer(kind, {}, server.databaseUrl ?? undefined);
+    const asked = server.databaseUrl ? other : server;
+    const socket = await asked.socket('ada');
+
+    const frame = await socket.run({ query, variables: { after: position } }).frame();
+    expect(frame).toMatchObject({ type: 'error', payload: [{ extensions: { code: 'POSITION_EXPIRED' } }] });
+    await socket.close();
+    await other.close();
+  });
+
   test('opens an event stream before anything else', async () => {
     const stream = await server.events('ada', { query: follow });
     const opened = await stream.opened;
