@@ -34,18 +34,15 @@ closed as (
     from orphans where c.id = orphans.id returning 1)
 select count(*)::int as count from closed`;
 
-/** Removes connections that have been closed for longer than this, some at a time. Answers how many there were. */
-export async function removeClosedConnections(database: Database, olderThanMs: number): Promise<number> {
-  for (let removed = 0; ; ) {
-    const [row] = await database.query<{ count: number }>(
-      `with old as (
-         select id from realtime_connections where closed_at < clock_timestamp() - $1 * interval '1 ms'
-          order by closed_at limit $2 for update skip locked),
-       removed as (delete from realtime_connections c using old where c.id = old.id returning 1)
-       select count(*)::int as count from removed`,
-      [olderThanMs, mostRemovedAtOnce],
-    );
-    removed += row!.count;
-    if (row!.count < mostRemovedAtOnce) return removed;
-  }
+/** Removes some of the connections that were closed longer ago than this. Answers whether there may be more. */
+export async function removeClosedConnections(database: Database, olderThanMs: number): Promise<boolean> {
+  const [row] = await database.queryAside<{ count: number }>(
+    `with old as (
+       select id from realtime_connections where closed_at < clock_timestamp() - $1::float8 * interval '1 ms'
+        order by closed_at limit $2 for update skip locked),
+     removed as (delete from realtime_connections c using old where c.id = old.id returning 1)
+     select count(*)::int as count from removed`,
+    [olderThanMs, mostRemovedAtOnce],
+  );
+  return row!.count === mostRemovedAtOnce;
 }

@@ -1,6 +1,6 @@
-import { removeClosedConnections } from '../db/closed-connections.ts';
 import type { Database } from '../db/database.ts';
 import type { Partitions } from '../db/partitions.ts';
+import { removeClosedConnections } from '../db/put-away.ts';
 import type { Step } from '../db/retention.ts';
 import { removeExpired } from './notification-expiry.ts';
 

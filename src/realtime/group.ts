@@ -1,11 +1,12 @@
 import type { JournalEvent, Whisper } from './event.ts';
-import type { Hub, Watcher } from './hub.ts';
+import type { Hub } from './hub.ts';
 import { Latest } from './latest.ts';
 import type { Meter } from './meter.ts';
 import type { Rendered, Renderings } from './renderings.ts';
 import type { Subscriber } from './subscriber.ts';
 import { type Tracer, untraced } from './tracer.ts';
 import { nextTurn, turnMs } from './turns.ts';
+import type { Watcher } from './watcher.ts';
 
 /** One event and what is sent of it; null where it is not wanted. */
 export interface Showing {

@@ -1,21 +1,11 @@
 import { addressOf, type Bus, type BusMessage, controlTopic, type Listening } from './bus.ts';
-import type { ControlMessage, JournalEvent, Whisper } from './event.ts';
+import type { ControlMessage, JournalEvent } from './event.ts';
 import { PageIndex, readName, type ValuesOf } from './facet.ts';
 import { type Journal, type JournalPage, type Now, type Page, SharedReads } from './journal.ts';
 import { Topic } from './topic.ts';
 import { type Tracer, untraced } from './tracer.ts';
 import { nextTurn } from './turns.ts';
-
-/** Is told when something happens in the topics that it is attached to. */
-export interface Watcher {
-  /** May come before its turn, that is above the watermark; and again, when it changes rights. */
-  arrived(event: JournalEvent): void;
-  whispered(whisper: Whisper): void;
-  /** Another epoch has begun: what lay above is gone, and others may come in its place. */
-  renewed(until: number): void;
-  /** The watermark moved. Told to those who asked by `awaitWatermark`. */
-  advanced(): void;
-}
+import type { Watcher } from './watcher.ts';
 
 /** What the hub waits for, in milliseconds. */
 export interface HubTiming {

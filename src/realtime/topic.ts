@@ -2,7 +2,7 @@ import type { Listening } from './bus.ts';
 import type { JournalEvent } from './event.ts';
 import type { Facet, ValuesOf } from './facet.ts';
 import { Feed } from './feed.ts';
-import type { Watcher } from './hub.ts';
+import type { Watcher } from './watcher.ts';
 
 const feedCapacity = 128;
 

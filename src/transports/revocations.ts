@@ -2,7 +2,8 @@ import type { RevocationPayload } from '../domain/session.ts';
 import { nodes } from '../domain/topics.ts';
 import { forbidden } from '../errors.ts';
 import type { JournalEvent } from '../realtime/event.ts';
-import type { Hub, Watcher } from '../realtime/hub.ts';
+import type { Hub } from '../realtime/hub.ts';
+import type { Watcher } from '../realtime/watcher.ts';
 import { Closing } from './closing.ts';
 import type { Connections } from './connections.ts';
 

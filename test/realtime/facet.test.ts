@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { JournalEvent } from '../../src/realtime/event.ts';
-import type { Watcher } from '../../src/realtime/hub.ts';
+import type { Watcher } from '../../src/realtime/watcher.ts';
 import { SharedReads } from '../../src/realtime/journal.ts';
 import { Topic } from '../../src/realtime/topic.ts';
 

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { addressOf, controlTopic, MemoryBus } from '../../src/realtime/bus.ts';
 import type { JournalEvent } from '../../src/realtime/event.ts';
-import { Hub, type Watcher } from '../../src/realtime/hub.ts';
+import { Hub } from '../../src/realtime/hub.ts';
 import type { Journal } from '../../src/realtime/journal.ts';
+import type { Watcher } from '../../src/realtime/watcher.ts';
 import { eventually } from '../support/eventually.ts';
 
 const epoch = 'one';
