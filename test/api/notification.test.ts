@@ -431,7 +431,7 @@ describe.each(databases)('a notification on %s', (kind) => {
   });
 });
 
-test('An expiry is told as it was sent, and live as well, on a PostgreSQL of another time zone', async () => {
+test('An expiry is told as it was sent, also on a PostgreSQL of another time zone, and what has expired is not told live', async () => {
   const { url, drop } = await freshDatabase();
   const sql = postgres(url, { max: 1 });
   await sql.unsafe(`alter database ${new URL(url).pathname.slice(1)} set timezone to 'Asia/Tokyo'`);
@@ -450,8 +450,8 @@ test('An expiry is told as it was sent, and live as well, on a PostgreSQL of ano
   const { sendNotifications } = await server.ask('root', sendAll, { inputs }, ['service']);
   const sent = sendNotifications.map(({ expiresAt }: { expiresAt: string }) => expiresAt);
   expect(sent).toEqual(instants);
-  const heard = (await stream.stream.take(3)).map(({ data }) => data.notificationReceived.expiresAt);
-  expect(heard).toEqual(instants);
+  const heard = (await stream.stream.next()).data.notificationReceived.expiresAt;
+  expect(heard).toBe('9999-12-31T23:59:59.999Z');
   stream.cut();
   await server.close();
   await drop();

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { JournalEvent } from '../../src/realtime/event.ts';
-import type { Watcher } from '../../src/realtime/watcher.ts';
 import { SharedReads } from '../../src/realtime/journal.ts';
 import { Topic } from '../../src/realtime/topic.ts';
+import type { Watcher } from '../../src/realtime/watcher.ts';
 
 const event = (position: number, value: string) =>
   ({

@@ -157,7 +157,6 @@ test("dropping it stands in nobody's way, and nothing is lost or doubled meanwhi
       await server.ask('ada', send, { channel: 'steady', body: String(sent) });
       expect(await sql.unsafe(waitingForJournal)).toEqual([]);
     }
-    expect(await floorOf(server)).toBeGreaterThan(0);
     await reading.unsafe('rollback');
     reading.release();
     await dropAll(server);
