@@ -168,13 +168,17 @@ class PlainStream {
   }
 }
 
-/** `connection_id` names the connection for `disconnect`, and as a recipient of `emitEvent`. */
+/**
+ * `connection_id` names the connection for `disconnect`, and as a recipient of `emitEvent`. When a node ends, not all
+ * of its clients are to come back in one moment.
+ */
 function dialectOf(id: string, viewer: Authenticated): Dialect {
   const timestamp = () => new Date();
   return {
     opening: (position) => {
       const data = { connection_id: id, user_id: viewer.id, timestamp: timestamp() };
-      return withId(position, eventBlock('connected', data));
+      const comeBackMs = Math.ceil((1 + 2 * Math.random()) * 1_000);
+      return `retry: ${comeBackMs}\n${withId(position, eventBlock('connected', data))}`;
     },
     beat: (position) => withId(position, eventBlock('ping', { timestamp: timestamp() })),
     event: ({ payload, position }) => withId(position, payload),

@@ -110,3 +110,42 @@ export async function connectedEvents(...request: Parameters<typeof plainEvents>
   if (event !== 'connected') throw new Error(`expected "connected", got "${event}"`);
   return stream;
 }
+
+/** What a plain client holds that comes back, as a browser does, whenever its stream ends. */
+export class PlainFollower {
+  readonly heard: PlainEvent[] = [];
+  readonly #open: () => Promise<PlainEvents>;
+  #stream: PlainEvents | undefined;
+  #lastEventId: string | undefined;
+  #isOver = false;
+  readonly #following: Promise<void>;
+
+  /** `open` a stream behind an id. */
+  constructor(open: (lastEventId: string | undefined) => Promise<PlainEvents>) {
+    this.#open = () => open(this.#lastEventId);
+    this.#following = this.#comeBackAgainAndAgain();
+  }
+
+  cut(): void {
+    this.#stream?.cut();
+  }
+
+  async stop(): Promise<void> {
+    this.#isOver = true;
+    this.cut();
+    await this.#following;
+  }
+
+  async #comeBackAgainAndAgain(): Promise<void> {
+    while (!this.#isOver) {
+      const stream = await this.#open();
+      this.#stream = stream;
+      for (let event = await stream.event(); event; event = await stream.event()) {
+        // What was on its way when the connection was cut has not been heard.
+        if (event.id) this.#lastEventId = event.id;
+        if (event.event !== 'connected' && event.event !== 'ping') this.heard.push(event);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+}
