@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { parseDuration } from './lib/duration.ts';
+import { readManifest } from './lib/manifest.ts';
 import { isNetwork } from './lib/network.ts';
 
 /** Thrown with every mistake at once. */
@@ -41,10 +42,24 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
   return parsed.data;
 }
 
-function contradictions({ NODE_ENV, JWT_SECRET, JWT_JWKS_URL }: Record<string, string>): string[] {
+function contradictions(values: Record<string, string>): string[] {
+  return [...aboutTokens(values), ...aboutPersistedOperations(values)];
+}
+
+function aboutTokens({ NODE_ENV, JWT_SECRET, JWT_JWKS_URL }: Record<string, string>): string[] {
   if (JWT_SECRET && JWT_JWKS_URL) return ['JWT_JWKS_URL stands beside JWT_SECRET: keep one of them'];
   if (NODE_ENV !== 'production' || JWT_SECRET || JWT_JWKS_URL) return [];
   return ['JWT_SECRET is missing: production needs it, or JWT_JWKS_URL'];
+}
+
+function aboutPersistedOperations(values: Record<string, string>): string[] {
+  if (values.PERSISTED_OPERATIONS_ONLY !== '1') return [];
+  return [
+    ...(values.PERSISTED_OPERATIONS ? [] : ['PERSISTED_OPERATIONS is missing: nothing at all could be run']),
+    ...(values.GRAPHIQL === '1'
+      ? ['GRAPHIQL stands beside PERSISTED_OPERATIONS_ONLY: it could run nothing']
+      : []),
+  ];
 }
 
 function withoutEmpty(values: Readonly<Record<string, string | undefined>>): Record<string, string> {
@@ -125,6 +140,15 @@ const headers = z.string().transform((text, context): Record<string, string> => 
   }
 });
 
+const manifest = z.string().transform((path, context) => {
+  try {
+    return readManifest(path);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message });
+    return z.NEVER;
+  }
+});
+
 const samplers = [
   ...(['always_on', 'always_off', 'traceidratio'] as const),
   ...(['parentbased_always_on', 'parentbased_always_off', 'parentbased_traceidratio'] as const),
@@ -152,6 +176,15 @@ const schema = z
     MAX_SUBSCRIPTIONS_PER_CONNECTION: whole(1).default(100),
     CONNECTION_RATE_PER_IP: rate.default({ count: 60, perMs: 60_000 }),
     TRUSTED_PROXIES: networks.optional(),
+    MAX_SUBSCRIPTION_COST_PER_CONNECTION: whole(1).default(10_000),
+    MAX_OPERATION_TOKENS: whole(1).default(15_000),
+    MAX_OPERATION_SELECTIONS: whole(1).default(1_000),
+    MAX_OPERATION_DEPTH: whole(1).default(15),
+    MAX_OPERATION_ALIASES: whole(0).default(50),
+    MAX_OPERATION_DIRECTIVES: whole(0).default(50),
+    MAX_OPERATION_COST: whole(1).default(100_000),
+    PERSISTED_OPERATIONS: manifest.optional(),
+    PERSISTED_OPERATIONS_ONLY: z.enum(['0', '1'], 'is neither 0 nor 1').optional(),
     SOCKET_MESSAGE_RATE: rate.default({ count: 300, perMs: 1_000 }),
     OPERATION_RATE_PER_USER: rate.default({ count: 600, perMs: 60_000 }),
     MESSAGE_RATE_PER_USER: rate.default({ count: 60, perMs: 10_000 }),
@@ -181,6 +214,7 @@ const schema = z
   })
   .transform((values) => {
     const isProduction = values.NODE_ENV === 'production';
+    const isPersistedOnly = values.PERSISTED_OPERATIONS_ONLY === '1';
     return {
       isProduction,
       port: values.PORT,
@@ -195,11 +229,20 @@ const schema = z
         audience: values.JWT_AUDIENCE,
       },
       corsOrigins: values.CORS_ORIGINS,
-      graphiql: values.GRAPHIQL ? values.GRAPHIQL === '1' : !isProduction,
+      graphiql: values.GRAPHIQL ? values.GRAPHIQL === '1' : !isProduction && !isPersistedOnly,
       journalRetentionMs: values.JOURNAL_RETENTION,
       limits: {
         connectionsPerUser: values.MAX_CONNECTIONS_PER_USER,
         subscriptionsPerConnection: values.MAX_SUBSCRIPTIONS_PER_CONNECTION,
+        subscriptionCostPerConnection: values.MAX_SUBSCRIPTION_COST_PER_CONNECTION,
+        operation: {
+          tokens: values.MAX_OPERATION_TOKENS,
+          selections: values.MAX_OPERATION_SELECTIONS,
+          depth: values.MAX_OPERATION_DEPTH,
+          aliases: values.MAX_OPERATION_ALIASES,
+          directives: values.MAX_OPERATION_DIRECTIVES,
+          cost: values.MAX_OPERATION_COST,
+        },
         connectionRatePerIp: values.CONNECTION_RATE_PER_IP,
         socketMessageRate: values.SOCKET_MESSAGE_RATE,
         operationRatePerUser: values.OPERATION_RATE_PER_USER,
@@ -208,6 +251,9 @@ const schema = z
         messageBytes: values.MAX_MESSAGE_BYTES,
         sendBufferBytes: values.SEND_BUFFER_BYTES,
       },
+      persistedOperations: values.PERSISTED_OPERATIONS
+        ? { documents: values.PERSISTED_OPERATIONS, isOnly: isPersistedOnly }
+        : null,
       trustedProxies: values.TRUSTED_PROXIES,
       drainSeconds: values.DRAIN_SECONDS,
       presenceGraceSeconds: values.PRESENCE_GRACE_SECONDS,

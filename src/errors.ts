@@ -27,12 +27,20 @@ export class Refusal extends Error {
   readonly code: ErrorCode;
   /** Milliseconds after which trying again makes sense. */
   readonly retryAfterMs: number | undefined;
+  /** What else a program may want to know. */
+  readonly details: Readonly<Record<string, unknown>> | undefined;
 
-  constructor(code: ErrorCode, message: string = errorCodes[code].message, retryAfterMs?: number) {
+  constructor(
+    code: ErrorCode,
+    message: string = errorCodes[code].message,
+    retryAfterMs?: number,
+    details?: Readonly<Record<string, unknown>>,
+  ) {
     super(message);
     this.name = 'Refusal';
     this.code = code;
     this.retryAfterMs = retryAfterMs;
+    this.details = details;
   }
 }
 

@@ -30,6 +30,7 @@ import { createWatches, installBuiltInModels } from './domain/watch.ts';
 import { version } from './lib/version.ts';
 import { createGuard } from './limits/guard.ts';
 import { type Patience, usualPatience } from './limits/patience.ts';
+import { createFindText } from './limits/persisted.ts';
 import { listen } from './listen.ts';
 import { createComplaint, type Log } from './observability/log.ts';
 import { createMetrics } from './observability/metrics.ts';
@@ -193,8 +194,10 @@ export async function serve(
   const observe = createObservation({ tracer, log, present, slowMs, measured: metrics.operated });
   const isAllowedOrigin = createOriginCheck(config.corsOrigins, config.isProduction);
   const { isProduction } = config;
-  const yoga = createGraphQL({ domain, hub, positions, present, observe, isProduction });
-  const operations = createOperations({ yoga, present, observe });
+  const findText = createFindText(config.persistedOperations);
+  const asked = { present, observe, findText, hideSuggestions: isProduction };
+  const yoga = createGraphQL({ ...asked, domain, hub, positions, limits: limits.operation, isProduction });
+  const operations = createOperations({ ...asked, yoga });
   const groups = new Groups({
     schema,
     domain,

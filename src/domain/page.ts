@@ -26,8 +26,13 @@ export interface Page<Row> {
 const largest = 100;
 const usual = 50;
 
+/** How many rows a page may have, whatever is asked for. */
+export function sizeOf({ first, last }: PageArguments): number {
+  return Math.min(Math.max(first ?? 0, last ?? 0) || usual, largest);
+}
+
 /**
- * `parse` checks what a cursor stands for.
+ * `isKey` checks what a cursor stands for.
  * @throws BAD_USER_INPUT
  */
 export function pageRequest(

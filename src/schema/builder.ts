@@ -1,4 +1,5 @@
 import SchemaBuilder from '@pothos/core';
+import ComplexityPlugin from '@pothos/plugin-complexity';
 import type { Context } from '../context.ts';
 import type { Json } from '../domain/input.ts';
 
@@ -12,7 +13,12 @@ export const builder = new SchemaBuilder<{
     JSON: { Input: Json; Output: unknown };
     Position: { Input: string; Output: string };
   };
-}>({ defaultFieldNullability: false });
+}>({
+  defaultFieldNullability: false,
+  plugins: [ComplexityPlugin],
+  // Fields say here what they cost; it is counted before anything is executed, and not by the resolvers.
+  complexity: { disabled: true },
+});
 
 builder.queryType({});
 builder.mutationType({});

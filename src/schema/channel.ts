@@ -19,6 +19,7 @@ import {
 import { messages } from '../resolvers/message.ts';
 import { builder } from './builder.ts';
 import { common } from './common.ts';
+import { counted, page, read, write } from './cost.ts';
 import { Entity } from './entity.ts';
 import { MessageConnection } from './message.ts';
 import { type Edge, edgesOf, infoOf, PageInfo } from './page.ts';
@@ -53,6 +54,7 @@ Channel.implement({
     title: t.exposeString('title', { ...common, nullable: true }),
     members: t.field({
       type: ChannelMemberConnection,
+      complexity: page,
       args: { first: t.arg.int(), after: t.arg.string() },
       resolve: members,
     }),
@@ -65,6 +67,7 @@ Channel.implement({
     }),
     messages: t.field({
       type: MessageConnection,
+      complexity: page,
       args: { first: t.arg.int(), after: t.arg.string(), last: t.arg.int(), before: t.arg.string() },
       resolve: messages,
     }),
@@ -87,7 +90,7 @@ ChannelMemberEdge.implement({
 
 ChannelMemberConnection.implement({
   fields: (t) => ({
-    edges: t.field({ type: [ChannelMemberEdge], resolve: edgesOf }),
+    edges: t.field({ type: [ChannelMemberEdge], complexity: counted, resolve: edgesOf }),
     pageInfo: t.field({ type: PageInfo, resolve: infoOf }),
   }),
 });
@@ -98,7 +101,7 @@ ChannelEdge.implement({
 
 ChannelConnection.implement({
   fields: (t) => ({
-    edges: t.field({ type: [ChannelEdge], resolve: edgesOf }),
+    edges: t.field({ type: [ChannelEdge], complexity: counted, resolve: edgesOf }),
     pageInfo: t.field({ type: PageInfo, resolve: infoOf }),
   }),
 });
@@ -116,6 +119,7 @@ builder.queryField('channels', (t) =>
   t.field({
     description: "The viewer's channels and the public ones.",
     type: ChannelConnection,
+    complexity: page,
     args: { first: t.arg.int(), after: t.arg.string() },
     resolve: channels,
   }),
@@ -126,6 +130,7 @@ builder.queryField('channel', (t) =>
     description: 'Null when there is none that the viewer may read.',
     type: Channel,
     nullable: true,
+    complexity: read,
     args: { name: t.arg.string({ required: true }) },
     resolve: channel,
   }),
@@ -134,19 +139,26 @@ builder.queryField('channel', (t) =>
 builder.mutationField('createChannel', (t) =>
   t.field({
     type: Channel,
+    complexity: ({ input }) => write + (input.memberIds?.length ?? 0),
     args: { input: t.arg({ type: CreateChannelInput, required: true }) },
     resolve: createChannel,
   }),
 );
 
 builder.mutationField('joinChannel', (t) =>
-  t.field({ type: Channel, args: { name: t.arg.string({ required: true }) }, resolve: joinChannel }),
+  t.field({
+    type: Channel,
+    complexity: write,
+    args: { name: t.arg.string({ required: true }) },
+    resolve: joinChannel,
+  }),
 );
 
 builder.mutationField('leaveChannel', (t) =>
   t.field({
     type: Channel,
     nullable: true,
+    complexity: write,
     args: { name: t.arg.string({ required: true }) },
     resolve: leaveChannel,
   }),
@@ -155,6 +167,7 @@ builder.mutationField('leaveChannel', (t) =>
 builder.mutationField('addChannelMember', (t) =>
   t.field({
     type: Channel,
+    complexity: write,
     args: {
       channel: t.arg.string({ required: true }),
       userId: t.arg.id({ required: true }),
@@ -168,6 +181,7 @@ builder.mutationField('removeChannelMember', (t) =>
   t.field({
     description: "Ends that member's live subscriptions to the channel on every node.",
     type: Channel,
+    complexity: write,
     args: { channel: t.arg.string({ required: true }), userId: t.arg.id({ required: true }) },
     resolve: removeChannelMember,
   }),
@@ -176,6 +190,7 @@ builder.mutationField('removeChannelMember', (t) =>
 builder.mutationField('setChannelMemberRole', (t) =>
   t.field({
     type: Channel,
+    complexity: write,
     args: {
       channel: t.arg.string({ required: true }),
       userId: t.arg.id({ required: true }),
@@ -186,5 +201,5 @@ builder.mutationField('setChannelMemberRole', (t) =>
 );
 
 builder.mutationField('deleteChannel', (t) =>
-  t.id({ args: { name: t.arg.string({ required: true }) }, resolve: deleteChannel }),
+  t.id({ complexity: write, args: { name: t.arg.string({ required: true }) }, resolve: deleteChannel }),
 );

@@ -3,6 +3,7 @@ import type { JournalEvent } from '../realtime/event.ts';
 import { emitEvent, eventReceived, eventSender, toEmitted } from '../resolvers/event.ts';
 import { builder } from './builder.ts';
 import { common } from './common.ts';
+import { read, write } from './cost.ts';
 import { User } from './user.ts';
 
 export const Event = builder.objectRef<EmittedEvent>('Event');
@@ -43,6 +44,7 @@ builder.mutationField('emitEvent', (t) =>
   t.id({
     description: "service, admin; returns the stored event's id, null when ephemeral.",
     nullable: true,
+    complexity: ({ input }) => write + read * (input.recipients?.length ?? 0),
     args: { input: t.arg({ type: EmitEventInput, required: true }) },
     resolve: emitEvent,
   }),

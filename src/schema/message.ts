@@ -14,6 +14,7 @@ import {
 import { builder } from './builder.ts';
 import { Channel } from './channel.ts';
 import { common } from './common.ts';
+import { counted, write } from './cost.ts';
 import { Entity } from './entity.ts';
 import { type Edge, edgesOf, infoOf, PageInfo } from './page.ts';
 import { User } from './user.ts';
@@ -52,7 +53,7 @@ MessageEdge.implement({
 
 MessageConnection.implement({
   fields: (t) => ({
-    edges: t.field({ type: [MessageEdge], resolve: edgesOf }),
+    edges: t.field({ type: [MessageEdge], complexity: counted, resolve: edgesOf }),
     pageInfo: t.field({ type: PageInfo, resolve: infoOf }),
   }),
 });
@@ -73,6 +74,7 @@ const SendMessageInput = builder.inputRef<NewMessage>('SendMessageInput').implem
 builder.mutationField('sendMessage', (t) =>
   t.field({
     type: Message,
+    complexity: write,
     args: { input: t.arg({ type: SendMessageInput, required: true }) },
     resolve: sendMessage,
   }),
@@ -81,13 +83,19 @@ builder.mutationField('sendMessage', (t) =>
 builder.mutationField('editMessage', (t) =>
   t.field({
     type: Message,
+    complexity: write,
     args: { id: t.arg.id({ required: true }), body: t.arg.string({ required: true }) },
     resolve: editMessage,
   }),
 );
 
 builder.mutationField('deleteMessage', (t) =>
-  t.field({ type: Message, args: { id: t.arg.id({ required: true }) }, resolve: deleteMessage }),
+  t.field({
+    type: Message,
+    complexity: write,
+    args: { id: t.arg.id({ required: true }) },
+    resolve: deleteMessage,
+  }),
 );
 
 builder.subscriptionField('channelMessage', (t) =>

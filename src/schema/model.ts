@@ -3,6 +3,7 @@ import type { ModelRow, NewWatch } from '../domain/watch.ts';
 import { modelUpdated, toModelEvent, unwatchModel, watchedModels, watchModel } from '../resolvers/model.ts';
 import { builder } from './builder.ts';
 import { common } from './common.ts';
+import { read, write } from './cost.ts';
 import { Entity } from './entity.ts';
 
 const ModelAction = builder.enumType('ModelAction', { values: ['CREATED', 'UPDATED', 'DELETED'] as const });
@@ -97,20 +98,31 @@ const WatchModelInput = builder.inputRef<NewWatch>('WatchModelInput').implement(
 });
 
 builder.queryField('watchedModels', (t) =>
-  t.field({ description: 'admin', type: [WatchedModel], resolve: watchedModels }),
+  t.field({
+    description: 'admin',
+    type: [WatchedModel],
+    complexity: { field: read, multiplier: 50 },
+    resolve: watchedModels,
+  }),
 );
 
 builder.mutationField('watchModel', (t) =>
   t.field({
     description: 'admin',
     type: WatchedModel,
+    complexity: write,
     args: { input: t.arg({ type: WatchModelInput, required: true }) },
     resolve: watchModel,
   }),
 );
 
 builder.mutationField('unwatchModel', (t) =>
-  t.id({ description: 'admin', args: { name: t.arg.string({ required: true }) }, resolve: unwatchModel }),
+  t.id({
+    description: 'admin',
+    complexity: write,
+    args: { name: t.arg.string({ required: true }) },
+    resolve: unwatchModel,
+  }),
 );
 
 builder.subscriptionField('modelUpdated', (t) =>

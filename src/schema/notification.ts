@@ -19,6 +19,7 @@ import {
 } from '../resolvers/notification.ts';
 import { builder } from './builder.ts';
 import { common } from './common.ts';
+import { counted, page, read, write } from './cost.ts';
 import { Entity } from './entity.ts';
 import { type Edge, edgesOf, infoOf, PageInfo } from './page.ts';
 import { User } from './user.ts';
@@ -72,9 +73,10 @@ NotificationEdge.implement({
 
 NotificationConnection.implement({
   fields: (t) => ({
-    edges: t.field({ type: [NotificationEdge], resolve: edgesOf }),
+    edges: t.field({ type: [NotificationEdge], complexity: counted, resolve: edgesOf }),
     pageInfo: t.field({ type: PageInfo, resolve: infoOf }),
-    totalCount: t.int({ resolve: totalCount }),
+    // One question for the page, but counted once for each of its rows.
+    totalCount: t.int({ complexity: 2, resolve: totalCount }),
   }),
 });
 
@@ -110,6 +112,7 @@ builder.queryField('notification', (t) =>
   t.field({
     type: Notification,
     nullable: true,
+    complexity: read,
     args: { id: t.arg.id({ required: true }) },
     resolve: notification,
   }),
@@ -118,6 +121,7 @@ builder.queryField('notification', (t) =>
 builder.queryField('notifications', (t) =>
   t.field({
     type: NotificationConnection,
+    complexity: page,
     args: {
       filter: t.arg({ type: NotificationFilter }),
       first: t.arg.int(),
@@ -133,6 +137,7 @@ builder.mutationField('sendNotification', (t) =>
   t.field({
     description: 'service, admin',
     type: Notification,
+    complexity: write,
     args: { input: t.arg({ type: SendNotificationInput, required: true }) },
     resolve: sendNotification,
   }),
@@ -142,6 +147,7 @@ builder.mutationField('sendNotifications', (t) =>
   t.field({
     description: 'service, admin; 1 to 1,000 inputs, all or none.',
     type: [Notification],
+    complexity: ({ inputs }) => ({ field: write, multiplier: inputs.length }),
     args: { inputs: t.arg({ type: [SendNotificationInput], required: true }) },
     resolve: sendNotifications,
   }),
@@ -150,6 +156,7 @@ builder.mutationField('sendNotifications', (t) =>
 builder.mutationField('markNotificationRead', (t) =>
   t.field({
     type: Notification,
+    complexity: write,
     args: { id: t.arg.id({ required: true }), read: t.arg.boolean({ defaultValue: true }) },
     resolve: markNotificationRead,
   }),

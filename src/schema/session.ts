@@ -9,6 +9,7 @@ import {
   viewerSessions,
 } from '../resolvers/session.ts';
 import { builder } from './builder.ts';
+import { counted, page, read, write } from './cost.ts';
 import { Entity } from './entity.ts';
 import { type Edge, edgesOf, infoOf, PageInfo } from './page.ts';
 import { User, Viewer } from './user.ts';
@@ -48,9 +49,10 @@ SessionEdge.implement({
 
 SessionConnection.implement({
   fields: (t) => ({
-    edges: t.field({ type: [SessionEdge], resolve: edgesOf }),
+    edges: t.field({ type: [SessionEdge], complexity: counted, resolve: edgesOf }),
     pageInfo: t.field({ type: PageInfo, resolve: infoOf }),
-    totalCount: t.int({ resolve: totalSessions }),
+    // One question for the page, but counted once for each of its rows.
+    totalCount: t.int({ complexity: 2, resolve: totalSessions }),
   }),
 });
 
@@ -58,6 +60,7 @@ builder.objectField(Viewer, 'sessions', (t) =>
   t.field({
     description: "The viewer's own live connections.",
     type: [Session],
+    complexity: { field: read, multiplier: 20 },
     resolve: viewerSessions,
   }),
 );
@@ -66,6 +69,7 @@ builder.queryField('sessions', (t) =>
   t.field({
     description: 'admin',
     type: SessionConnection,
+    complexity: page,
     args: { userId: t.arg.id(), channel: t.arg.string(), first: t.arg.int(), after: t.arg.string() },
     resolve: sessions,
   }),
@@ -83,12 +87,15 @@ Stats.implement({
   }),
 });
 
-builder.queryField('stats', (t) => t.field({ description: 'admin', type: Stats, resolve: stats }));
+builder.queryField('stats', (t) =>
+  t.field({ description: 'admin', type: Stats, complexity: read, resolve: stats }),
+);
 
 builder.mutationField('disconnect', (t) =>
   t.int({
     description:
       'admin: ends live connections on every node; returns how many. Exactly one of userId and connectionId.',
+    complexity: write,
     args: { userId: t.arg.id(), connectionId: t.arg.id(), reason: t.arg.string() },
     resolve: disconnect,
   }),

@@ -3,6 +3,7 @@ import type { Viewer as ViewerShape } from '../domain/viewer.ts';
 import { blockUser, online, upsertUser, user, viewer, viewerUser } from '../resolvers/user.ts';
 import { builder } from './builder.ts';
 import { common } from './common.ts';
+import { read, write } from './cost.ts';
 import { Entity } from './entity.ts';
 
 export const User = builder.objectRef<Person>('User');
@@ -39,13 +40,20 @@ Viewer.implement({
 builder.queryField('viewer', (t) => t.field({ type: Viewer, resolve: viewer }));
 
 builder.queryField('user', (t) =>
-  t.field({ type: User, nullable: true, args: { id: t.arg.id({ required: true }) }, resolve: user }),
+  t.field({
+    type: User,
+    nullable: true,
+    complexity: read,
+    args: { id: t.arg.id({ required: true }) },
+    resolve: user,
+  }),
 );
 
 builder.mutationField('blockUser', (t) =>
   t.field({
     description: "admin: ends the user's connections and refuses their tokens until unblocked.",
     type: User,
+    complexity: write,
     args: { id: t.arg.id({ required: true }), blocked: t.arg.boolean({ defaultValue: true }) },
     resolve: blockUser,
   }),
@@ -55,6 +63,7 @@ builder.mutationField('upsertUser', (t) =>
   t.field({
     description: 'service, admin',
     type: User,
+    complexity: write,
     args: {
       id: t.arg.id({ required: true }),
       name: t.arg.string({ required: true }),

@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Refusal } from '../errors.ts';
+import { isExcessive } from '../lib/json-shape.ts';
+import { excessive } from './excessive.ts';
 import type { Parameters } from './operation.ts';
 
 /** An HTTP status and what is said with it. */
@@ -22,7 +24,10 @@ export function demandJson({ headers }: IncomingMessage): void {
   throw new HttpRefusal(415, 'BAD_USER_INPUT', 'The body is sent as `application/json`.');
 }
 
-/** Reads a whole body. @throws HttpRefusal 413 past `most` bytes, 400 when the client leaves before its end. */
+/**
+ * Reads a whole body of JSON.
+ * @throws HttpRefusal 413 past `most` bytes or for too many values in it, 400 when the client leaves before its end
+ */
 export function readBody(request: IncomingMessage, most: number): Promise<string> {
   const parts: Buffer[] = [];
   let bytes = 0;
@@ -36,7 +41,9 @@ export function readBody(request: IncomingMessage, most: number): Promise<string
     });
     request.once('end', () => {
       request.off('close', cut);
-      resolve(Buffer.concat(parts).toString());
+      const text = Buffer.concat(parts).toString();
+      if (isExcessive(text)) reject(new HttpRefusal(413, 'LIMIT_EXCEEDED', excessive().message));
+      else resolve(text);
     });
     request.once('error', cut);
     // It may have left while its token was looked at: then there is neither an end nor an error.
@@ -49,6 +56,7 @@ export function readBody(request: IncomingMessage, most: number): Promise<string
 export function parametersOfUrl({ searchParams }: URL): Parameters {
   return {
     query: searchParams.get('query') ?? undefined,
+    documentId: searchParams.get('documentId') ?? undefined,
     operationName: searchParams.get('operationName') ?? undefined,
     variables: parseJson('variables', searchParams.get('variables')),
     extensions: parseJson('extensions', searchParams.get('extensions')),

@@ -16,6 +16,7 @@ export class ClientStream implements ViewerSink, AsyncGenerator<never, undefined
   /** Whose rights it goes by: those of its beginning, until roles are lost. */
   viewer: Viewer;
   subscriber: Subscriber | undefined;
+  readonly cost: number;
   #isReopening = false;
   readonly #client: Client;
   readonly #id: string;
@@ -25,7 +26,8 @@ export class ClientStream implements ViewerSink, AsyncGenerator<never, undefined
   #over: IteratorResult<never, undefined> | Error | undefined;
   #tell: (() => void) | undefined;
 
-  constructor(client: Client, id: string, openBehind: OpenBehind) {
+  constructor(client: Client, id: string, cost: number, openBehind: OpenBehind) {
+    this.cost = cost;
     this.#client = client;
     // Nobody subscribes before they are signed in.
     this.viewer = client.viewer!;

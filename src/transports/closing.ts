@@ -2,6 +2,7 @@ import type { ErrorCode } from '../errors.ts';
 
 /** Why the server closes a WebSocket. Whether a client comes back by itself follows from the code. */
 export const Closing = {
+  BadMessage: { code: 4400, reason: 'Invalid message' },
   Forbidden: { code: 4403, reason: 'Forbidden' },
   TokenExpired: { code: 4403, reason: 'token expired' },
   Internal: { code: 4500, reason: 'Internal server error' },

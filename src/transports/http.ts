@@ -124,9 +124,13 @@ function traceparentOf({ headers: { traceparent } }: IncomingMessage): string | 
   return typeof traceparent === 'string' ? traceparent : undefined;
 }
 
+/** What says in a URL which operation is meant. */
+const operationNames = ['query', 'documentId', 'extensions'];
+
 /** Null where it is for Yoga to say what is wrong with the request. */
 function parametersFor(request: IncomingMessage, url: URL, body: string | undefined): Parameters | null {
-  if (request.method === 'GET') return url.searchParams.has('query') ? parametersOfUrl(url) : null;
+  if (request.method === 'GET')
+    return operationNames.some((name) => url.searchParams.has(name)) ? parametersOfUrl(url) : null;
   return body ? parametersOfBody(body) : null;
 }
 

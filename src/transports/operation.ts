@@ -21,6 +21,8 @@ import type { Context } from '../context.ts';
 import { isAway } from '../db/database.ts';
 import type { Viewer } from '../domain/viewer.ts';
 import { type ErrorCode, errorCodes, Refusal, unavailable } from '../errors.ts';
+import { costOf } from '../limits/cost.ts';
+import type { createFindText } from '../limits/persisted.ts';
 import type { About } from '../observability/about.ts';
 import { createComplaint, type Log } from '../observability/log.ts';
 import { Source } from '../realtime/source.ts';
@@ -32,6 +34,8 @@ export interface Parameters {
   readonly operationName?: unknown;
   readonly variables?: unknown;
   readonly extensions?: unknown;
+  /** Of a persisted operation. */
+  readonly documentId?: unknown;
 }
 
 /** Who asks, and what the wire says besides. */
@@ -58,6 +62,8 @@ export interface Prepared {
   readonly shape: string;
   /** The name of the root field of a subscription. */
   readonly field: string;
+  /** In points; of a subscription that of one event. */
+  readonly cost: number;
   /** Makes the context, reading what has to be read before everything else. */
   args(): Promise<ExecutionArgs & { contextValue: Context }>;
 }
@@ -70,7 +76,8 @@ export type Operations = ReturnType<typeof createOperations>;
  * The one path of an operation: parse, validate, limits, authorise, run. The first three are Yoga's plugins, so
  * that what holds over HTTP holds on every wire. Nothing here throws: what goes wrong is an answer.
  */
-export function createOperations({ yoga, present, observe }: OperationsParts) {
+export function createOperations(parts: OperationsParts) {
+  const { yoga, present, observe, findText, hideSuggestions } = parts;
   return {
     /** Synchronous, so that a socket's operations keep their order. */
     prepare(parameters: Parameters, caller: Caller): Prepared | GraphQLError[] {
@@ -106,7 +113,10 @@ export function createOperations({ yoga, present, observe }: OperationsParts) {
   };
 
   function prepare(parameters: Parameters, caller: Caller): Prepared | GraphQLError[] {
-    const { query, operationName, variables, extensions } = demandParameters(parameters);
+    const { query, operationName, variables, extensions } = demandParameters({
+      ...parameters,
+      query: findText(parameters),
+    });
     const resume = [...caller.resume, ...resumeOf(extensions)];
     const params = { query, operationName, variables, extensions };
     const { parse, validate, contextFactory, schema } = yoga.getEnveloped({
@@ -129,11 +139,15 @@ export function createOperations({ yoga, present, observe }: OperationsParts) {
       get field() {
         return rootFieldsOf(document, operation)[0]?.name.value ?? '';
       },
+      get cost() {
+        return costOf(schema, { document, operation, variables });
+      },
       args: async () => ({
         schema,
         document,
         operationName,
         variableValues: variables,
+        hideSuggestions,
         contextValue: (await contextFactory()) as unknown as Context,
       }),
     };
@@ -144,6 +158,8 @@ interface OperationsParts {
   readonly yoga: Yoga;
   readonly present: Present;
   readonly observe: Observe;
+  readonly findText: ReturnType<typeof createFindText>;
+  readonly hideSuggestions: boolean;
 }
 
 /** Makes of anything that went wrong what a client may see; the log is told of what it was about. */
@@ -196,14 +212,14 @@ function causeOf(error: unknown): unknown {
   return error instanceof GraphQLError && error.originalError ? causeOf(error.originalError) : error;
 }
 
-function refusalExtensions({ code, retryAfterMs }: Refusal): { code: ErrorCode; retryAfterMs?: number } {
-  return retryAfterMs === undefined ? { code } : { code, retryAfterMs };
+function refusalExtensions({ code, retryAfterMs, details }: Refusal): Record<string, unknown> {
+  return retryAfterMs === undefined ? { code, ...details } : { code, retryAfterMs, ...details };
 }
 
 /** GraphQL's own refusals: of the document with their code already, of values without one. */
 function codedGraphQLError(error: GraphQLError, cause: GraphQLError): GraphQLError {
   const given = String(error.extensions.code ?? cause.extensions.code);
-  const code = given in errorCodes ? given : (codesOfYoga[given] ?? 'BAD_USER_INPUT');
+  const code = Object.hasOwn(errorCodes, given) ? given : (codesOfYoga[given] ?? 'BAD_USER_INPUT');
   const { originalError, ...extensions } = error.extensions;
   // Yoga's note of what went wrong in a body is not for clients; without it the status has to hold for every type.
   if (originalError !== undefined) extensions.http = { status: 400 };
@@ -216,8 +232,14 @@ const codesOfYoga: Readonly<Record<string, ErrorCode>> = { REQUEST_ENTITY_TOO_LA
 function coded(error: unknown, message: string, extensions: Record<string, unknown>): GraphQLError {
   const { nodes, source, positions, path } =
     error instanceof GraphQLError ? error : ({} as Partial<GraphQLError>);
-  return new GraphQLError(message, { nodes, source, positions, path, extensions });
+  return new GraphQLError(shortened(message), { nodes, source, positions, path, extensions });
 }
+
+/** A message may repeat what it was given, and one answer has many. */
+const shortened = (message: string) =>
+  message.length > mostMessageCharacters ? `${message.slice(0, mostMessageCharacters)}…` : message;
+
+const mostMessageCharacters = 1_000;
 
 function demandParameters({ query, operationName, variables, extensions }: Parameters) {
   const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -14,7 +14,9 @@ import type { Subscriber } from '../realtime/subscriber.ts';
 import type { ClientAddressOf } from './address.ts';
 import { Closing, refusedByProtocol, shortened } from './closing.ts';
 import type { Connection, Connections } from './connections.ts';
+import { answerToExcess } from './excessive.ts';
 import { corkForThisTurn, frameHead } from './frame.ts';
+import type { Present } from './operation.ts';
 import { Progress } from './progress.ts';
 import { urlOf } from './url.ts';
 
@@ -27,6 +29,8 @@ const longestRestMs = 1_000;
 
 /** A subscription, as its socket knows it. */
 export interface Leaving {
+  /** Of one event, in points. */
+  readonly cost: number;
   /** Once it is attached. */
   readonly subscriber?: Subscriber | undefined;
   leave(): void;
@@ -178,7 +182,11 @@ export class Client implements Connection {
       // Nothing is done for who has been told to leave.
       if (!this.isOpen) return;
       this.#received();
-      tell(String(data)).catch((error) => {
+      const text = String(data);
+      const refusal = answerToExcess(text, this.#parts.present);
+      if (refusal === 'close') return this.#close(Closing.BadMessage);
+      if (refusal) return void this.send(refusal.error);
+      tell(text).catch((error) => {
         this.#parts.log.error({ err: error }, 'a message could not be handled');
         this.#close(Closing.Internal);
       });
@@ -301,6 +309,7 @@ export class Client implements Connection {
 }
 
 interface ClientParts {
+  readonly present: Present;
   readonly authenticate: Authenticate;
   readonly clientAddressOf: ClientAddressOf;
   readonly connections: Pick<Connections, 'subscribed'>;

@@ -4,6 +4,7 @@ import { v7 as uuid } from 'uuid';
 import type { Authenticated } from '../auth/authenticate.ts';
 import { Refusal, unavailable } from '../errors.ts';
 import type { Guard } from '../limits/guard.ts';
+import { overBudget } from '../limits/subscription-budget.ts';
 import type { ClientAddressOf } from './address.ts';
 import { type Dialect, type LetIn, writeStreamHead } from './event-stream.ts';
 import { type Operations, type Parameters, type Present, toJson } from './operation.ts';
@@ -24,7 +25,7 @@ export interface StreamRequest {
  * be resumed carry their position as `id`, so that a plain EventSource continues by itself.
  */
 export function createEventStreams(parts: SseParts) {
-  const { operations, open, present, letIn, guard, clientAddressOf } = parts;
+  const { operations, open, present, limits, letIn, guard, clientAddressOf } = parts;
   return async (response: ServerResponse, request: StreamRequest) => {
     const { parameters, viewer, lastEventId, isReadOnly, traceparent } = request;
     const id = uuid();
@@ -41,6 +42,8 @@ export function createEventStreams(parts: SseParts) {
     }
     if (operation !== 'subscription') return answer(response, await operations.execute(prepared, caller));
 
+    const refusal = overBudget(prepared.cost, [], limits.subscriptionCostPerConnection);
+    if (refusal) return answer(response, { errors: [present(refusal)] });
     const stream = await letIn(id, response, viewer, graphqlDialect);
     if (stream.isOver) return;
     const opened = await open(prepared, stream);
@@ -77,6 +80,7 @@ interface SseParts {
   readonly operations: Operations;
   readonly open: OpenSubscription;
   readonly present: Present;
+  readonly limits: { readonly subscriptionCostPerConnection: number };
   readonly letIn: LetIn;
   readonly guard: Pick<Guard, 'operating'>;
   readonly clientAddressOf: ClientAddressOf;

@@ -14,6 +14,7 @@ import {
   unauthenticated,
 } from '../errors.ts';
 import type { Guard } from '../limits/guard.ts';
+import { overBudget } from '../limits/subscription-budget.ts';
 import type { Log } from '../observability/log.ts';
 import type { Hub } from '../realtime/hub.ts';
 import type { Positions } from '../realtime/position.ts';
@@ -85,8 +86,15 @@ export function createWebSockets(parts: WebSocketParts) {
         if (client.streams.size >= most) {
           return [present(tooLarge(`A connection has at most ${most} subscriptions.`))];
         }
+        const refusal = overBudget(
+          prepared.cost,
+          // Whoever takes an id again leaves what had it.
+          [...client.streams].flatMap(([taken, stream]) => (taken === id ? [] : [stream])),
+          limits.subscriptionCostPerConnection,
+        );
+        if (refusal) return [present(refusal)];
         // What follows on this socket waits for it to be attached.
-        const stream: ClientStream = new ClientStream(client, id, async (position) => {
+        const stream: ClientStream = new ClientStream(client, id, prepared.cost, async (position) => {
           const again = prepare([parts.positions.seal(position)]);
           return Array.isArray(again) ? { refused: { errors: again } } : open(again, stream);
         });
@@ -230,6 +238,7 @@ interface WebSocketParts {
   refused(code: ErrorCode): void;
   readonly limits: {
     readonly subscriptionsPerConnection: number;
+    readonly subscriptionCostPerConnection: number;
     readonly messageBytes: number;
     readonly sendBufferBytes: number;
   };

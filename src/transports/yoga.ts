@@ -1,11 +1,18 @@
-import { type ExecutionResult, execute, NoSchemaIntrospectionCustomRule } from 'graphql';
+import { type DocumentNode, type ExecutionResult, execute, NoSchemaIntrospectionCustomRule } from 'graphql';
 import { createGraphQLError, createYoga, type Plugin, type YogaServerOptions } from 'graphql-yoga';
 import { type Context, createContext, type Domain } from '../context.ts';
+import { BoundedCache } from '../lib/bounded-cache.ts';
+import type { createFindText } from '../limits/persisted.ts';
 import type { Hub } from '../realtime/hub.ts';
 import type { Positions } from '../realtime/position.ts';
 import { schema } from '../schema/index.ts';
 import type { Observe } from './observation.ts';
 import type { Caller, Parameters, Present, Yoga } from './operation.ts';
+import { type OperationLimits, useOperationLimits } from './use-operation-limits.ts';
+import { usePersistedOperations } from './use-persisted-operations.ts';
+
+/** Of documents that are remembered. A tree is up to a hundred times as large as its text. */
+const remembered = { most: 1_048_576, longest: 16_384 };
 
 interface YogaParts {
   readonly domain: Domain;
@@ -14,15 +21,21 @@ interface YogaParts {
   readonly present: Present;
   readonly observe: Observe;
   readonly isProduction: boolean;
+  readonly hideSuggestions: boolean;
+  readonly limits: OperationLimits;
+  readonly findText: ReturnType<typeof createFindText>;
 }
 
 /** Queries and mutations over HTTP, and the plugins that every wire shares. */
-export function createGraphQL({ domain, hub, positions, present, observe, isProduction }: YogaParts): Yoga {
+export function createGraphQL(parts: YogaParts): Yoga {
+  const { domain, hub, positions, present, observe, isProduction, limits, findText, hideSuggestions } = parts;
   const options: YogaServerOptions<Caller, Context> = {
     schema,
     plugins: [
+      usePersistedOperations(findText),
       useErrorCodes(),
-      useGraphqlJs(observe),
+      useOperationLimits(limits, { hideSuggestions }),
+      useGraphqlJs(observe, { hideSuggestions }),
       useNoSubscriptionsOverPlainHttp(),
       ...(isProduction ? [useIntrospectionForAdmins()] : []),
     ],
@@ -31,6 +44,10 @@ export function createGraphQL({ domain, hub, positions, present, observe, isProd
       const asksForPosition = typeof params?.query === 'string' && /\bposition\b/.test(params.query);
       const position = asksForPosition ? positions.seal((await hub.now()).head) : null;
       return createContext(domain, viewer, { position, resume, connectionId, refresh });
+    },
+    parserAndValidationCache: {
+      documentCache: new BoundedCache<DocumentNode>(remembered),
+      errorCache: new BoundedCache<Error>(remembered),
     },
     maskedErrors: { maskError: (error) => present(error) },
     // What is read from the network is read, and bounded, before.
@@ -74,10 +91,10 @@ function useIntrospectionForAdmins(): Plugin<Caller> {
 }
 
 /** graphql-js itself executes, as it does for the events of subscriptions. */
-function useGraphqlJs(observe: Observe): Plugin {
+function useGraphqlJs(observe: Observe, { hideSuggestions }: { hideSuggestions: boolean }): Plugin {
   return {
     onExecute: ({ setExecuteFn }) =>
-      setExecuteFn((args) => observe<ExecutionResult>(args, () => execute(args))),
+      setExecuteFn((args) => observe<ExecutionResult>(args, () => execute({ ...args, hideSuggestions }))),
   };
 }
 

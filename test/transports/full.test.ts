@@ -127,7 +127,12 @@ test('a WebSocket ends its subscriptions when it begins to close, and not when t
   const { connection } = await fullSocket();
   const left: string[] = [];
   for (const id of ['one', 'other']) {
-    connection.streams.set(id, { leave: () => left.push(id), isBeyond: () => false, reopen: () => {} });
+    connection.streams.set(id, {
+      cost: 1,
+      leave: () => left.push(id),
+      isBeyond: () => false,
+      reopen: () => {},
+    });
   }
   connection.end(Closing.Forbidden);
   expect(left).toEqual(['one', 'other']);

@@ -1,0 +1,39 @@
+import { Lexer, Source, TokenKind } from 'graphql';
+import { tooComplex } from './too-complex.ts';
+
+/** Each error says its line, and counts lines from the beginning to do so: long texts make errors dear. */
+export const mostCharacters = 100_000;
+export const mostLines = 4_000;
+/** Whoever reads a tree goes as deep as it is. A JSON value has up to 32 levels, and stands in fields. */
+export const mostNesting = 200;
+
+/**
+ * What is looked at before a text is parsed: in one pass, without a tree and without going into depth.
+ * @throws OPERATION_TOO_COMPLEX
+ */
+export function demandReadable(text: string, mostTokens: number): void {
+  if (text.length > mostCharacters) throw tooComplex('characters', mostCharacters, text.length);
+  const lexer = new Lexer(new Source(text));
+  let tokens = 0;
+  let nesting = 0;
+  for (let kind = next(lexer); kind !== TokenKind.EOF; kind = next(lexer)) {
+    tokens += 1;
+    if (tokens > mostTokens) throw tooComplex('tokens', mostTokens, tokens);
+    if (opening.has(kind)) nesting += 1;
+    else if (closing.has(kind)) nesting -= 1;
+    if (nesting > mostNesting) throw tooComplex('nesting', mostNesting, nesting);
+  }
+  if (lexer.line > mostLines) throw tooComplex('lines', mostLines, lexer.line);
+}
+
+const opening: ReadonlySet<string> = new Set([TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L]);
+const closing: ReadonlySet<string> = new Set([TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R]);
+
+function next(lexer: Lexer): string {
+  try {
+    return lexer.advance().kind;
+  } catch {
+    // A mistake is for the parser to tell, which reads no further either.
+    return TokenKind.EOF;
+  }
+}
