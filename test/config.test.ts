@@ -33,6 +33,15 @@ describe('the configuration', () => {
       limits: {
         connectionsPerUser: 20,
         subscriptionsPerConnection: 100,
+        subscriptionCostPerConnection: 10_000,
+        operation: {
+          tokens: 15_000,
+          selections: 1_000,
+          depth: 15,
+          aliases: 50,
+          directives: 50,
+          cost: 100_000,
+        },
         connectionRatePerIp: { count: 60, perMs: 60_000 },
         socketMessageRate: { count: 300, perMs: 1_000 },
         operationRatePerUser: { count: 600, perMs: 60_000 },
@@ -41,6 +50,7 @@ describe('the configuration', () => {
         messageBytes: 1_048_576,
         sendBufferBytes: 1_048_576,
       },
+      persistedOperations: null,
       trustedProxies: undefined,
       drainSeconds: 10,
       presenceGraceSeconds: 10,

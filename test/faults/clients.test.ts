@@ -13,7 +13,11 @@ describe('a client that misbehaves', () => {
   let server: TestServer;
 
   beforeAll(async () => {
-    server = await testServer('embedded', { SEND_BUFFER_BYTES: '1000' });
+    server = await testServer('embedded', {
+      SEND_BUFFER_BYTES: '1000',
+      MAX_OPERATION_ALIASES: '500',
+      MAX_OPERATION_SELECTIONS: '3000',
+    });
     await server.ask('ada', create);
   });
   afterAll(() => server.close());

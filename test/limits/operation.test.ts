@@ -93,22 +93,24 @@ const bombs: readonly [name: string, measure: string, asked: Asked][] = [
   ],
 ];
 
-describe.each(wires)('over %s', (wire) => {
+describe('an operation', () => {
   let server: TestServer;
 
   beforeAll(async () => {
-    server = await testServer('embedded');
+    server = await testServer('postgres');
   });
   afterAll(() => server.close());
 
-  test.each(bombs)('%s is refused, by its %s', async (_name, measure, asked) => {
-    const { data, errors } = await answerTo(server, wire, asked);
-    expect(data).toBeUndefined();
-    expect(errors).toHaveLength(1);
-    const { extensions, message } = errors![0]!;
-    expect(extensions).toMatchObject({ code: 'OPERATION_TOO_COMPLEX', measure });
-    const { limit, found } = extensions as unknown as { limit: number; found: number };
-    expect(found).toBeGreaterThan(limit);
-    expect(message).toContain(`${found}, and at most ${limit}`);
+  describe.each(wires)('over %s', (wire) => {
+    test.each(bombs)('%s is refused, by its %s', async (_name, measure, asked) => {
+      const { data, errors } = await answerTo(server, wire, asked);
+      expect(data).toBeUndefined();
+      expect(errors).toHaveLength(1);
+      const { extensions, message } = errors![0]!;
+      expect(extensions).toMatchObject({ code: 'OPERATION_TOO_COMPLEX', measure });
+      const { limit, found } = extensions as unknown as { limit: number; found: number };
+      expect(found).toBeGreaterThan(limit);
+      expect(message).toContain(`${found}, and at most ${limit}`);
+    });
   });
 });

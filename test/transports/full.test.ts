@@ -83,7 +83,8 @@ async function fullStream() {
       written: () => {},
     } as unknown as Parameters<typeof createLetIn>[0]);
     const respond = createEventStreams({
-      operations: { prepare: () => ({ operation: { operation: 'subscription' } }) },
+      operations: { prepare: () => ({ operation: { operation: 'subscription' }, cost: 1 }) },
+      limits: { subscriptionCostPerConnection: 1 },
       open: async (_: unknown, sink: ViewerSink) => {
         setImmediate(() => resolve(sink));
         return { subscriber: { startedAt: 0, reached: 0, close: () => {} } };
