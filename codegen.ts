@@ -8,12 +8,14 @@ const config: CodegenConfig = {
     'schema.graphql': { plugins: ['schema-ast'], config: { includeDirectives: true } },
     'documents/generated/': {
       preset: 'client',
-      presetConfig: { fragmentMasking: false },
+      presetConfig: {
+        fragmentMasking: false,
+        persistedDocuments: { mode: 'embedHashInDocument', hashAlgorithm: 'sha256' },
+      },
       config: {
         scalars: { DateTime: 'string', JSON: 'unknown', Position: 'string' },
         useTypeImports: true,
         enumsAsTypes: true,
-        documentMode: 'documentNode',
       },
     },
   },

@@ -22,11 +22,12 @@ interface Asked {
  * @throws NOT_FOUND for an id alone that is not known, FORBIDDEN for a text where only persisted operations run
  */
 export function createFindText(persisted: PersistedOperations | null): (asked: Asked) => unknown {
-  const texts = new Set(persisted?.documents.values());
+  const documents = new Map([...(persisted?.documents ?? [])].map(([id, text]) => [bare(id), text]));
+  const texts = new Set(documents.values());
   return (asked) => {
     const { query } = asked;
     const id = idOf(asked);
-    const found = id === null ? undefined : persisted?.documents.get(id);
+    const found = id === null ? undefined : documents.get(id);
     if (found !== undefined) return found;
     const hasText = typeof query === 'string' && query !== '';
     if (id !== null && !hasText) throw persisted ? notFound() : notSupported();
@@ -41,8 +42,11 @@ function idOf({ documentId, extensions }: Asked): string | null {
   const { persistedQuery } = (extensions ?? {}) as { persistedQuery?: unknown };
   const id = documentId ?? ((persistedQuery ?? {}) as { sha256Hash?: unknown }).sha256Hash ?? null;
   if (id !== null && typeof id !== 'string') throw badInput('The id of a persisted operation is a string.');
-  return id?.replace(/^sha256:/, '') ?? null;
+  return id === null ? null : bare(id);
 }
+
+/** Codegen and GraphQL over HTTP say which hash it is, Apollo and urql do not. */
+const bare = (id: string) => id.replace(/^sha256:/, '');
 
 /** Clients know these two by their words, and send the text then. */
 const notFound = () => new Refusal('NOT_FOUND', 'PersistedQueryNotFound');

@@ -35,7 +35,11 @@ const named: readonly [string, (text: string) => Asked][] = [
 ];
 
 describe.each([
-  ['the manifest that codegen writes', manifest],
+  ['a manifest of hashes', manifest],
+  [
+    'the manifest that codegen writes',
+    Object.fromEntries(Object.entries(manifest).map(([id, text]) => [`sha256:${id}`, text])),
+  ],
   [
     'the manifest that Apollo writes',
     {
