@@ -12,7 +12,7 @@ import { type OperationLimits, useOperationLimits } from './use-operation-limits
 import { usePersistedOperations } from './use-persisted-operations.ts';
 
 /** Of documents that are remembered. A tree is up to a hundred times as large as its text. */
-const remembered = { most: 1_048_576, longest: 16_384 };
+const remembered = { most: 1_048_576, longest: 65_536 };
 
 interface YogaParts {
   readonly domain: Domain;
