@@ -80,13 +80,18 @@ const relaying = { postgres: { pollMs: 50, gapMs: 0 }, embedded: { pollMs: 250, 
 export async function openDatabase({ databaseUrl, dataDirectory }: Config): Promise<Database> {
   const database = databaseUrl ? openPostgres(databaseUrl) : await openEmbedded(dataDirectory);
   try {
-    const applied = await patiently(() => migrate(database));
-    await patiently(() => installBuiltInModels(database, applied > 0));
+    await prepare(database);
     return database;
   } catch (error) {
     await database.close();
     throw error;
   }
+}
+
+/** Brings the tables of a database up to date. */
+export async function prepare(database: Database): Promise<void> {
+  const applied = await patiently(() => migrate(database));
+  await patiently(() => installBuiltInModels(database, applied > 0));
 }
 
 /** The secret that tokens are signed with; undefined where keys are fetched instead. */

@@ -7,6 +7,11 @@ import { type Database, type Statement, settings } from './database.ts';
 import { insertWaiting, type OutboxRow } from './outbox.ts';
 import * as tables from './tables.ts';
 
+const asText = (text: string) => text;
+
+/** How PGlite is to read JSON: not at all. */
+export const parsers = { [types.JSON]: asText, [types.JSONB]: asText };
+
 /** The name that keeps nothing. */
 export const inMemory = 'memory:';
 
@@ -15,14 +20,22 @@ export const inMemory = 'memory:';
  * the process but not against the loss of power. Nobody else may open the directory meanwhile.
  */
 export async function openEmbedded(directory: string): Promise<Database> {
-  const lock = directory === inMemory ? null : await lockDirectory(directory);
-  const parsers = { [types.JSON]: asText, [types.JSONB]: asText };
-  const pglite = await PGlite.create(lock ? join(directory, 'postgres') : 'memory://', { parsers }).catch(
-    async (error) => {
-      await lock?.release();
-      throw error;
-    },
-  );
+  if (directory === inMemory) return overPglite(await PGlite.create('memory://', { parsers }));
+  const lock = await lockDirectory(directory);
+  try {
+    const pglite = await PGlite.create(join(directory, 'postgres'), { parsers });
+    return await overPglite(pglite, () => lock.release());
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+/** One that is open already, with `parsers`; `closed` is called when it no longer is. */
+export async function overPglite(
+  pglite: PGlite,
+  closed: () => Promise<void> = async () => {},
+): Promise<Database> {
   for (const [name, value] of Object.entries(settings)) await pglite.exec(`set ${name} = ${value}`);
   const orm = drizzle(pglite, { schema: tables });
   const query = async <Row>(statement: string, parameters: readonly unknown[] = []) =>
@@ -50,11 +63,9 @@ export async function openEmbedded(directory: string): Promise<Database> {
     queryAside: query,
     close: async () => {
       await pglite.close();
-      await lock?.release();
+      await closed();
     },
   };
 }
 
 const [before, behind] = insertWaiting.split('$1') as [string, string];
-
-const asText = (text: string) => text;

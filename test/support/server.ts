@@ -6,6 +6,7 @@ import type { Patience } from '../../src/limits/patience.ts';
 import { createLog } from '../../src/observability/log.ts';
 import { openDatabase, serve } from '../../src/server.ts';
 import { freshDatabase } from './database.ts';
+import { freshEmbedded } from './embedded.ts';
 import { EventStreamClient } from './sse.ts';
 import { unlimited } from './unlimited.ts';
 import { type OperationRequest, type Payload, SocketClient } from './websocket.ts';
@@ -69,7 +70,7 @@ export async function testServer(
     ...(usedUrl ? { DATABASE_URL: usedUrl } : {}),
     ...environment,
   });
-  const opened = await openDatabase(config);
+  const opened = config.databaseUrl ? await openDatabase(config) : await freshEmbedded();
   const server = await serve(config, opened, createLog(config.logLevel), patience);
   const { sign } = createTokens({ secret: config.tokens.secret! });
   const tokens = new Map<string, Promise<string>>();
