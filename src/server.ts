@@ -1,18 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { createAuthenticate } from './auth/authenticate.ts';
-import { secretInDatabase, secretInDirectory } from './auth/secret.ts';
 import { createTokens } from './auth/tokens.ts';
 import type { Config } from './config.ts';
 import type { Domain } from './context.ts';
 import { type Database, patiently } from './db/database.ts';
-import { inMemory, openEmbedded } from './db/embedded.ts';
 import { Epochs } from './db/epochs.ts';
 import { createJournal } from './db/journal.ts';
 import { createLedger } from './db/ledger.ts';
-import { migrate } from './db/migrate.ts';
 import { Partitions } from './db/partitions.ts';
-import { openPostgres } from './db/postgres.ts';
 import { Registry } from './db/registry.ts';
 import { Retention } from './db/retention.ts';
 import { traceTransactions } from './db/traced.ts';
@@ -26,7 +22,7 @@ import { retentionTasks } from './domain/retention.ts';
 import { createSessions } from './domain/session.ts';
 import { createStreams } from './domain/stream.ts';
 import { createUsers } from './domain/user.ts';
-import { createWatches, installBuiltInModels } from './domain/watch.ts';
+import { createWatches } from './domain/watch.ts';
 import { version } from './lib/version.ts';
 import { createGuard } from './limits/guard.ts';
 import { type Patience, usualPatience } from './limits/patience.ts';
@@ -35,6 +31,7 @@ import { listen } from './listen.ts';
 import { createComplaint, type Log } from './observability/log.ts';
 import { createMetrics } from './observability/metrics.ts';
 import { startTracing } from './observability/tracing.ts';
+import { openDatabase, tokenSecret } from './open.ts';
 import { addressOf, MemoryBus } from './realtime/bus.ts';
 import type { Whisper } from './realtime/event.ts';
 import { Hub } from './realtime/hub.ts';
@@ -75,33 +72,6 @@ const demoLifetimeMs = 30 * 86_400_000;
 const lookMs = 5_000;
 /** Other programs may write to a server's database; an embedded one has one connection for everything. */
 const relaying = { postgres: { pollMs: 50, gapMs: 0 }, embedded: { pollMs: 250, gapMs: 5 } };
-
-/** Opens the database that the configuration names, and brings its tables up to date. */
-export async function openDatabase({ databaseUrl, dataDirectory }: Config): Promise<Database> {
-  const database = databaseUrl ? openPostgres(databaseUrl) : await openEmbedded(dataDirectory);
-  try {
-    await prepare(database);
-    return database;
-  } catch (error) {
-    await database.close();
-    throw error;
-  }
-}
-
-/** Brings the tables of a database up to date. */
-export async function prepare(database: Database): Promise<void> {
-  const applied = await patiently(() => migrate(database));
-  await patiently(() => installBuiltInModels(database, applied > 0));
-}
-
-/** The secret that tokens are signed with; undefined where keys are fetched instead. */
-export async function tokenSecret(config: Config, database: Database | null): Promise<string | undefined> {
-  if (config.tokens.secret || config.tokens.jwksUrl) return config.tokens.secret;
-  if (database?.kind === 'postgres') return secretInDatabase(database);
-  return config.dataDirectory === inMemory
-    ? randomUUID() + randomUUID()
-    : secretInDirectory(config.dataDirectory);
-}
 
 /** The composition root: everything is made here, by hand, and closed in reverse. */
 export async function startServer(config: Config, log: Log): Promise<RunningServer> {

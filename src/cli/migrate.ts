@@ -1,5 +1,5 @@
 import { parseConfig, readEnvironment } from '../config.ts';
-import { openDatabase } from '../server.ts';
+import { openDatabase } from '../open.ts';
 import { end } from './end.ts';
 
 await end(async () => {

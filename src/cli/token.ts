@@ -5,7 +5,7 @@ import { inMemory } from '../db/embedded.ts';
 import { isUserId } from '../domain/input.ts';
 import type { Role } from '../domain/viewer.ts';
 import { parseDuration } from '../lib/duration.ts';
-import { openDatabase, tokenSecret } from '../server.ts';
+import { openDatabase, tokenSecret } from '../open.ts';
 import { end } from './end.ts';
 
 const usage =

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { parseConfig, readEnvironment } from '../config.ts';
 import { createWatches, type NewWatch } from '../domain/watch.ts';
-import { openDatabase } from '../server.ts';
+import { openDatabase } from '../open.ts';
 import { end } from './end.ts';
 
 const usage =

@@ -1,7 +1,7 @@
 import { PGlite } from '@electric-sql/pglite';
 import type { Database } from '../../src/db/database.ts';
 import { overPglite, parsers } from '../../src/db/embedded.ts';
-import { prepare } from '../../src/server.ts';
+import { prepare } from '../../src/open.ts';
 
 /** An embedded database of its own. To make a new one takes seconds of a core, so it begins with a copy of one. */
 export async function freshEmbedded(): Promise<Database> {
