@@ -9,7 +9,7 @@ import type { JournalEvent, Whisper } from '../realtime/event.ts';
 import type { Positions } from '../realtime/position.ts';
 import { Source } from '../realtime/source.ts';
 import type { AccessPayload, Channels } from './channel.ts';
-import { demandJson, demandLength, type Json } from './input.ts';
+import { demandFew, demandJson, demandLength, type Json } from './input.ts';
 import { isChannelName } from './place.ts';
 import { demandStaff } from './policy.ts';
 import { furthest, type Resume } from './position.ts';
@@ -100,6 +100,7 @@ export function createEvents(options: EventsOptions) {
       connectionId: string | null,
     ): Promise<Source> {
       const me = signedIn(viewer);
+      demandFew('types', types);
       const isWanted = ({ kind, type }: JournalEvent | Whisper) =>
         kind === 'emitted' && (types?.includes(type) ?? true);
       const after = furthest(positions, resume);

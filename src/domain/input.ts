@@ -21,6 +21,13 @@ export function demandLength(name: string, text: string, most: number): void {
   demandCharacters(name, text);
 }
 
+const mostKinds = 100;
+
+/** Types or categories to choose by: each event is compared with them. @throws LIMIT_EXCEEDED */
+export function demandFew(name: string, kinds: readonly string[] | null | undefined): void {
+  if (kinds && kinds.length > mostKinds) throw tooLarge(`\`${name}\` are at most ${mostKinds}.`);
+}
+
 /** What PostgreSQL can hold as text and Unicode knows: whatever else is looked for is not there. */
 export function isText(text: string): boolean {
   return !text.includes('\u0000') && text.isWellFormed();

@@ -7,7 +7,7 @@ import type { JournalEvent } from '../realtime/event.ts';
 import type { Positions } from '../realtime/position.ts';
 import { Source } from '../realtime/source.ts';
 import { type Tracer, untraced } from '../realtime/tracer.ts';
-import { demandJson, demandLength, demandText, isText, isUserId, type Json } from './input.ts';
+import { demandFew, demandJson, demandLength, demandText, isText, isUserId, type Json } from './input.ts';
 import { createNotificationWriter, type NotificationDraft } from './notification-writer.ts';
 import { isUuid, type Page, type PageArguments, pageRequest, toPage } from './page.ts';
 import { demandStaff, isStaff } from './policy.ts';
@@ -166,6 +166,7 @@ export function createNotifications({
     /** Each notification for the viewer when it is sent. */
     async follow(viewer: Viewer | null, filter: NotificationFilter, resume: Resume): Promise<Source> {
       const me = signedIn(viewer);
+      demandFilter(filter);
       const after = furthest(positions, resume);
       const topics = [toUser(me.id).topic];
       return new Source({
@@ -204,7 +205,14 @@ function isWanted({ types, categories }: NotificationFilter, { payload }: Journa
   return (types?.includes(type) ?? true) && (categories?.includes(category) ?? true);
 }
 
-function matching(viewer: Viewer, { isRead, types, categories }: NotificationFilter) {
+function demandFilter({ types, categories }: NotificationFilter): void {
+  demandFew('types', types);
+  demandFew('categories', categories);
+}
+
+function matching(viewer: Viewer, filter: NotificationFilter) {
+  demandFilter(filter);
+  const { isRead, types, categories } = filter;
   return and(
     eq(notifications.userId, viewer.id),
     isCurrent(),
