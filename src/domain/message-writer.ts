@@ -23,11 +23,13 @@ export interface MessageDraft {
 
 /** What became of it, and what that depended on. */
 export interface WrittenMessage {
-  /** Null where there is no such channel. */
+  /** Null where there is none that the sender may read. */
   readonly channelId: string | null;
   readonly kind: ChannelKind;
   readonly role: ChannelRole | null;
   readonly hasReplyTo: boolean;
+  /** They may since a moment ago, when it was not held for them: it is written anew. */
+  readonly isEarly: boolean;
   /** The row with its sender, as JSON; null where it was not allowed, or where the `clientId` has been used. */
   readonly message: object | null;
 }
@@ -42,27 +44,46 @@ export function createMessageWriter(
 ): (draft: MessageDraft) => Promise<WrittenMessage> {
   const write = writtenTogether<TracedDraft, WrittenMessage>(async (drafts, lockMs) => {
     const names = drafts.map(({ channel }) => channel);
+    const senders = drafts.map(({ senderId }) => senderId);
+    const areStaff = drafts.map((draft) => String(draft.isStaff));
     const [row] = await database.pipeline<{ written: string }>(
       [
         ...sayTrace(drafts),
-        { text: holdChannels, parameters: [names] },
-        { text: sendMessages, parameters: [JSON.stringify(drafts), ...allowed] },
+        { text: holdChannels, parameters: [names, senders, areStaff, ...maySend] },
+        { text: sendMessages, parameters: [JSON.stringify(drafts), ...maySend, ...mayRead] },
       ],
       lockMs,
     );
     return JSON.parse(row!.written) as WrittenMessage[];
   });
-  return (draft) => asTransaction(tracer, (trace) => write({ ...draft, trace }));
+  return (draft) =>
+    asTransaction(tracer, async (trace) => {
+      let written = await write({ ...draft, trace });
+      while (written.isEarly) written = await write({ ...draft, trace });
+      return written;
+    });
 }
 
 type TracedDraft = MessageDraft & { readonly trace: string | null };
 
 const anybody = { id: '', roles: [] };
 const staff = { id: '', roles: ['service'] as const };
-const allowed = [anybody, staff].map((viewer) => standingsThatMay(viewer, 'send'));
+const maySend = [anybody, staff].map((viewer) => standingsThatMay(viewer, 'send'));
+const mayRead = [anybody, staff].map((viewer) => standingsThatMay(viewer, 'read'));
 
-/** In one order, as everywhere: two that each hold what the other wants would wait for each other. */
-const holdChannels = `select id from channels where name = any($1::text[]) order by id for key share`;
+/**
+ * In one order, as everywhere: two that each hold what the other wants would wait for each other. Who may not send
+ * holds nothing, and waits for nobody: that would tell that the channel is there. What is held is remembered for
+ * the statement behind it.
+ */
+const holdChannels = `
+select set_config('realtime.held', coalesce(string_agg(id::text, ','), ''), true) from (
+  select id from channels where id in (
+    select c.id from unnest($1::text[], $2::text[], $3::text[]) d(name, "senderId", "isStaff")
+           join channels c on c.name = d.name
+           left join channel_members m on m.channel_id = c.id and m.user_id = d."senderId"
+     where concat_ws(' ', c.kind, m.role) = any(case when d."isStaff"::boolean then $5::text[] else $4::text[] end))
+   order by id for key share) held`;
 
 const sendMessages = `
 with drafts as materialized (
@@ -70,17 +91,22 @@ with drafts as materialized (
          (id uuid, "eventId" uuid, channel text, "senderId" text, "isStaff" boolean, body text, data jsonb,
           "clientId" text, "replyToId" uuid, trace text)) with ordinality),
 placed as materialized (
-  select d.*, c.id as "channelId", c.name, c.kind, m.role,
-         concat_ws(' ', c.kind, m.role) = any(case when d."isStaff" then $3::text[] else $2::text[] end) as may,
+  select d.*, c.id as "channelId", c.name, c.kind, c.role, may, may and not held as "isEarly", may and held as goes,
          d."replyToId" is null or exists (
            select from messages r where r.id = d."replyToId" and r.channel_id = c.id) as "hasReplyTo"
     from drafts d
-         left join channels c on c.name = d.channel
-         left join channel_members m on m.channel_id = c.id and m.user_id = d."senderId"),
+         left join lateral (
+           select c.id, c.name, c.kind, m.role, s.standing = any(case when d."isStaff" then $3::text[] else $2::text[] end) as may,
+                  c.id::text = any(string_to_array(current_setting('realtime.held'), ',')) as held
+             from channels c
+                  left join channel_members m on m.channel_id = c.id and m.user_id = d."senderId"
+                  cross join lateral (select concat_ws(' ', c.kind, m.role) as standing) s
+            where c.name = d.channel
+              and s.standing = any(case when d."isStaff" then $5::text[] else $4::text[] end)) c on true),
 inserted as (
   insert into messages (id, channel_id, sender_id, body, data, client_id, reply_to_id)
   select id, "channelId", "senderId", body, data, "clientId", "replyToId"
-    from placed where may and "hasReplyTo" order by "channelId", "senderId", "clientId"
+    from placed where goes and "hasReplyTo" order by "channelId", "senderId", "clientId"
   on conflict (channel_id, sender_id, client_id) do nothing returning *),
 written as materialized (
   select p.*, ${rowAsJson(messages, 'i')} || jsonb_build_object('sender', jsonb_build_object(
@@ -93,5 +119,5 @@ appended as (
          'message.sent', "senderId", 'message:' || id, message, trace
     from written order by ordinality)
 select json_agg(json_build_object('channelId', p."channelId", 'kind', p.kind, 'role', p.role,
-                                  'hasReplyTo', p."hasReplyTo", 'message', w.message) order by p.ordinality)::text as written
+                                  'hasReplyTo', p."hasReplyTo", 'isEarly', coalesce(p."isEarly", false), 'message', w.message) order by p.ordinality)::text as written
   from placed p left join written w using (id)`;

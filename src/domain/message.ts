@@ -2,8 +2,8 @@ import { and, asc, desc, eq, gt, inArray, lt, sql } from 'drizzle-orm';
 import { v7 as uuid } from 'uuid';
 import type { Database, Transaction } from '../db/database.ts';
 import { append } from '../db/outbox.ts';
-import { channels, messages } from '../db/tables.ts';
-import { badInput, forbidden, notFound } from '../errors.ts';
+import { channelMembers, channels, messages } from '../db/tables.ts';
+import { badInput, forbidden, notFound, Refusal } from '../errors.ts';
 import type { JournalEvent } from '../realtime/event.ts';
 import type { Positions } from '../realtime/position.ts';
 import { Source } from '../realtime/source.ts';
@@ -17,7 +17,8 @@ import {
   createGrants,
   type Grant,
   isChannelName,
-  lockPlace,
+  isReadable,
+  lockReadable,
   noChannel,
   type Place,
   standingOf,
@@ -269,10 +270,14 @@ async function lockMessage(
     .select({ name: channels.name })
     .from(messages)
     .innerJoin(channels, eq(channels.id, messages.channelId))
-    .where(eq(messages.id, id));
+    .leftJoin(
+      channelMembers,
+      and(eq(channelMembers.channelId, channels.id), eq(channelMembers.userId, viewer.id)),
+    )
+    .where(and(eq(messages.id, id), isReadable(viewer)));
   if (!found) throw missing;
-  const place = await lockPlace(tx, viewer, found.name, 'read').catch(() => {
-    throw missing;
+  const place = await lockReadable(tx, viewer, found.name, 'read').catch((error) => {
+    throw error instanceof Refusal ? missing : error;
   });
   const [message] = await tx.select().from(messages).where(eq(messages.id, id)).for('update');
   if (!message) throw missing;

@@ -1,10 +1,10 @@
-import { and, eq } from 'drizzle-orm';
+import { and, eq, inArray, sql } from 'drizzle-orm';
 import type { Database, Queryable, Transaction } from '../db/database.ts';
 import { channelMembers, channels } from '../db/tables.ts';
 import { notFound } from '../errors.ts';
 import { inBatches } from '../lib/batches.ts';
 import { isUserId } from './input.ts';
-import { type ChannelAction, demandInChannel } from './policy.ts';
+import { type ChannelAction, demandInChannel, isStaff, standingsThatMay } from './policy.ts';
 import type { Viewer } from './viewer.ts';
 
 export type ChannelRow = typeof channels.$inferSelect;
@@ -28,6 +28,7 @@ export function isChannelName(name: string): boolean {
 /**
  * Finds a channel, holds it against changes of its members until the commit, and asks whether the viewer may.
  * Whoever changes members locks for `update`: what is sent meanwhile comes before or after, never in between.
+ * Who may not neither waits for it nor holds up anybody: how long an answer takes would tell that it is there.
  */
 export async function lockPlace(
   tx: Transaction,
@@ -36,11 +37,24 @@ export async function lockPlace(
   action: ChannelAction,
   strength: 'key share' | 'update' = 'key share',
 ): Promise<Place> {
-  const isPossible = isChannelName(name);
+  const seen = await findPlace(tx, viewer, name);
+  if (!seen) throw noChannel(name);
+  demandInChannel(viewer, action, standingOf(seen), name);
+  return lockReadable(tx, viewer, name, action, strength);
+}
+
+/** The same for a channel that the viewer could read a moment ago. */
+export async function lockReadable(
+  tx: Transaction,
+  viewer: Viewer,
+  name: string,
+  action: ChannelAction,
+  strength: 'key share' | 'update' = 'key share',
+): Promise<Place> {
   // In this order, and in one go: the second sees what the first had to wait for.
   const [[channel], [found]] = await Promise.all([
-    isPossible ? tx.select().from(channels).where(eq(channels.name, name)).for(strength) : [],
-    isPossible && isUserId(viewer.id) ? findMemberByName(tx, name, viewer.id) : [],
+    tx.select().from(channels).where(eq(channels.name, name)).for(strength),
+    findMemberByName(tx, name, viewer.id),
   ]);
   if (!channel) throw noChannel(name);
   const place = { channel, member: found?.member ?? null };
@@ -52,7 +66,7 @@ export function standingOf({ channel, member }: Place) {
   return { kind: channel.kind, role: member?.role ?? null };
 }
 
-/** Whether the viewer may read it or not. */
+/** A channel that the viewer may read. One that they may not is as if it was not there: in time as well. */
 export async function findPlace(queryable: Queryable, viewer: Viewer, name: string): Promise<Place | null> {
   if (!isChannelName(name)) return null;
   const [row] = await queryable
@@ -62,8 +76,14 @@ export async function findPlace(queryable: Queryable, viewer: Viewer, name: stri
       channelMembers,
       and(eq(channelMembers.channelId, channels.id), eq(channelMembers.userId, viewer.id)),
     )
-    .where(eq(channels.name, name));
+    .where(and(eq(channels.name, name), isReadable(viewer)));
   return row ?? null;
+}
+
+/** Of a statement that joins a channel with the viewer's membership. */
+export function isReadable(viewer: Viewer) {
+  const standing = sql`concat_ws(' ', ${channels.kind}, ${channelMembers.role})`;
+  return inArray(standing, standingsThatMay(viewer, 'read'));
 }
 
 /** @throws NOT_FOUND. For those who may know of every channel. */
@@ -88,6 +108,8 @@ export function createGrants(database: Database) {
     const rows = await database.query<GrantRow>(findGrants, [
       asked.map(({ name }) => name),
       asked.map(({ viewer }) => viewer.id),
+      asked.map(({ viewer }) => String(isStaff(viewer))),
+      ...readable,
     ]);
     return rows.map(({ at, id, name, kind, memberId, role }) =>
       id ? { at, channel: { id, name, kind }, member: memberId ? { id: memberId, role } : null } : null,
@@ -98,8 +120,6 @@ export function createGrants(database: Database) {
     async toRead(viewer: Viewer, name: string): Promise<Grant> {
       const grant = isChannelName(name) ? await find({ viewer, name }) : null;
       if (!grant) throw noChannel(name);
-      const { channel, member } = grant;
-      demandInChannel(viewer, 'read', { kind: channel.kind, role: member?.role ?? null }, name);
       return grant;
     },
   };
@@ -114,12 +134,19 @@ interface GrantRow {
   role: MemberRow['role'];
 }
 
+const anybody = { id: '', roles: [] };
+const staff = { id: '', roles: ['service'] as const };
+const readable = [anybody, staff].map((viewer) => standingsThatMay(viewer, 'read'));
+
 const findGrants = `
 select (extract(epoch from now()) * 1000)::float8 as at, c.id::text as id, c.name, c.kind,
-       m.id::text as "memberId", m.role
-  from unnest($1::text[], $2::text[]) with ordinality asked(name, user_id, place)
-       left join channels c on c.name = asked.name
-       left join channel_members m on m.channel_id = c.id and m.user_id = asked.user_id
+       c."memberId"::text as "memberId", c.role
+  from unnest($1::text[], $2::text[], $3::text[]) with ordinality asked(name, user_id, is_staff, place)
+       left join lateral (
+         select c.*, m.id as "memberId", m.role
+           from channels c left join channel_members m on m.channel_id = c.id and m.user_id = asked.user_id
+          where c.name = asked.name
+            and concat_ws(' ', c.kind, m.role) = any(case when asked.is_staff::boolean then $5::text[] else $4::text[] end)) c on true
  order by asked.place`;
 
 function findMemberByName(tx: Transaction, name: string, userId: string) {
