@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createTokens } from '../src/auth/tokens.ts';
+import { unlimited } from '../test/support/unlimited.ts';
 import { SocketClient } from '../test/support/websocket.ts';
 import { onEachDatabase } from './databases.ts';
 import type { Row } from './run.ts';
@@ -68,7 +69,7 @@ async function measure(kind: string, url: string, perSecond: number, count: numb
 
 function start(environment: Record<string, string>): Promise<{ url: string; stop(): void }> {
   const { PATH, HOME } = process.env;
-  const settings = { PORT: '0', JWT_SECRET: secret, LOG_LEVEL: 'warn', DRAIN_SECONDS: '0' };
+  const settings = { PORT: '0', JWT_SECRET: secret, LOG_LEVEL: 'warn', DRAIN_SECONDS: '0', ...unlimited };
   const child = spawn(process.execPath, ['scripts/start.js'], {
     env: { PATH, HOME, ...settings, ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -7,6 +7,7 @@ import { buildMain, NodeProcess, signToken } from '../test/support/node-process.
 import { post } from '../test/support/post.ts';
 import { findPrograms, startPostgres } from '../test/support/postgres-server.ts';
 import { startRedis } from '../test/support/redis-server.ts';
+import { unlimited } from '../test/support/unlimited.ts';
 import type { Order, Report } from './load.ts';
 
 /** A server that is measured. */
@@ -31,13 +32,7 @@ export const subscriptionTo = (channel: string) =>
   `subscription { channelMessage(channel: "${channel}") { id body createdAt sender { id name } } }`;
 
 /** What nothing that is measured is to come up against. */
-export const generous = {
-  MAX_CONNECTIONS_PER_USER: '100000',
-  CONNECTION_RATE_PER_IP: '1000000/1m',
-  OPERATION_RATE_PER_USER: '1000000/1m',
-  MESSAGE_RATE_PER_USER: '1000000/10s',
-  DRAIN_SECONDS: '0',
-};
+export const generous = { ...unlimited, DRAIN_SECONDS: '0' };
 
 /** The three, each alone while it is measured. */
 export const rivals: Record<Rival['name'], (channels: readonly string[]) => Promise<Rival>> = {

@@ -8,6 +8,7 @@ import { buildMain, NodeProcess, signToken } from '../test/support/node-process.
 import { post } from '../test/support/post.ts';
 import { findPrograms, startPostgres } from '../test/support/postgres-server.ts';
 import { startRedis } from '../test/support/redis-server.ts';
+import { unlimited } from '../test/support/unlimited.ts';
 import type { Row } from './run.ts';
 import type { Order, Report } from './storm-clients.ts';
 
@@ -43,10 +44,7 @@ async function measure({ clients, channels, users }: (typeof sizes)[number]): Pr
     environment: {
       DATABASE_URL: database.url,
       REDIS_URL: redis.url,
-      MAX_CONNECTIONS_PER_USER: '10000',
-      CONNECTION_RATE_PER_IP: '1000000/1m',
-      OPERATION_RATE_PER_USER: '1000000/1m',
-      MESSAGE_RATE_PER_USER: '1000000/10s',
+      ...unlimited,
       DRAIN_SECONDS: '0',
     },
   });

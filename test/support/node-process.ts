@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createTokens } from '../../src/auth/tokens.ts';
 import type { Role } from '../../src/domain/viewer.ts';
-import { unlimited } from './unlimited.ts';
 import { until } from './until.ts';
 
 const secret = 'a secret of the fault runs, long enough to be one';
@@ -46,7 +45,7 @@ export class NodeProcess {
     const { PATH, HOME } = process.env;
     const own = { PATH, HOME, JWT_SECRET: secret, HOST: host, PORT: String(port), LOG_LEVEL: 'warn' };
     const child = spawn(program!, parameters, {
-      env: { ...own, ...unlimited, ...environment },
+      env: { ...own, ...environment },
       stdio: 'pipe',
     });
     this.#child = child;

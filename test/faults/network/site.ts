@@ -1,16 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { buildMain, NodeProcess } from '../../support/node-process.ts';
+import { unlimited } from '../../support/unlimited.ts';
 import { addressOf, createNetwork, delayCommand, on, removeNetwork, routeIntoDelay } from './namespaces.ts';
 import { startPostgresOnHost, startRedisOnHost } from './servers.ts';
 
-const limits = {
-  CONNECTION_RATE_PER_IP: '100000/1m',
-  MAX_CONNECTIONS_PER_USER: '1000',
-  OPERATION_RATE_PER_USER: '1000000/1m',
-  MESSAGE_RATE_PER_USER: '1000000/10s',
-  DRAIN_SECONDS: '1',
-};
 const delay = { ms: 200, jitterMs: 50 };
 
 /** Two nodes, a PostgreSQL and a Redis, each on a host of its own. */
@@ -38,7 +32,12 @@ export async function startSite(): Promise<Site> {
     closing.push(postgres.stop);
     const redis = await startRedisOnHost();
     closing.push(redis.stop);
-    const environment = { ...limits, DATABASE_URL: postgres.url, REDIS_URL: redis.url };
+    const environment = {
+      ...unlimited,
+      DRAIN_SECONDS: '1',
+      DATABASE_URL: postgres.url,
+      REDIS_URL: redis.url,
+    };
     const node = (name: 'a' | 'b') =>
       new NodeProcess({
         name: `node ${name}`,

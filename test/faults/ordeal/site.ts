@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { buildMain, NodeProcess } from '../../support/node-process.ts';
 import { findPrograms, type OwnPostgres, startPostgres } from '../../support/postgres-server.ts';
 import { type OwnRedis, startRedis, startRedisCluster } from '../../support/redis-server.ts';
+import { unlimited } from '../../support/unlimited.ts';
 import { lastingPorts } from '../rolling/ports.ts';
 import type { Dice } from './dice.ts';
 
@@ -9,12 +10,8 @@ export const buses = ['redis', 'cluster', 'none'] as const;
 export type BusKind = (typeof buses)[number];
 
 const environment = {
+  ...unlimited,
   DRAIN_SECONDS: '1',
-  CONNECTION_RATE_PER_IP: '100000/1m',
-  MAX_CONNECTIONS_PER_USER: '1000',
-  OPERATION_RATE_PER_USER: '1000000/1m',
-  MESSAGE_RATE_PER_USER: '1000000/10s',
-  SOCKET_MESSAGE_RATE: '100000/1s',
   SEND_BUFFER_BYTES: '65536',
   NODE_OPTIONS: `--import=${new URL('./clock.mjs', import.meta.url).href}`,
 };

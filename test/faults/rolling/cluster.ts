@@ -2,15 +2,9 @@ import { buildMain, NodeProcess, signToken } from '../../support/node-process.ts
 import { ask } from '../../support/post.ts';
 import { findPrograms, startPostgres } from '../../support/postgres-server.ts';
 import { startRedis } from '../../support/redis-server.ts';
+import { unlimited } from '../../support/unlimited.ts';
 import { type Nginx, startNginx } from './nginx.ts';
 import { lastingPorts } from './ports.ts';
-
-const limits = {
-  CONNECTION_RATE_PER_IP: '100000/1m',
-  MAX_CONNECTIONS_PER_USER: '1000',
-  OPERATION_RATE_PER_USER: '1000000/1m',
-  MESSAGE_RATE_PER_USER: '1000000/10s',
-};
 
 /** Three nodes behind one nginx, on a PostgreSQL and a Redis of their own. */
 export interface Cluster {
@@ -33,7 +27,7 @@ export async function startCluster(): Promise<Cluster> {
     const [nginxPort, ...nodePorts] = await lastingPorts(4);
     const nodes = nodePorts.map((port, index) => {
       const environment = {
-        ...limits,
+        ...unlimited,
         DATABASE_URL: postgres.url,
         REDIS_URL: redis.url,
         DRAIN_SECONDS: '3',
