@@ -64,6 +64,7 @@ export class Client implements Connection {
   #cancelExpiry: (() => void) | undefined;
   #leavePlace: Leave = () => {};
   #isClosed = false;
+  #isRefused = false;
   #bytesBeforeInit = 0;
   /** Why it is not read at the moment, how many reasons. */
   #pauses = 0;
@@ -171,9 +172,15 @@ export class Client implements Connection {
   /** Of the protocol. Nothing is delivered behind a closing frame, so the subscriptions end with it. */
   close(code?: number, reason?: string): void {
     const refused = refusedByProtocol[code ?? 0];
-    if (refused && this.isOpen) this.#parts.refused(refused);
+    if (refused) this.refused(refused);
     this.#socket.close(code, reason);
     this.#leave();
+  }
+
+  /** It is closed for this; told once. */
+  refused(code: ErrorCode): void {
+    if (!this.#isRefused) this.#parts.refused(code);
+    this.#isRefused = true;
   }
 
   /** Of the protocol. */
@@ -283,7 +290,7 @@ export class Client implements Connection {
     this.#bytesBeforeInit += data.length;
     if (this.#bytesBeforeInit <= mostBytesBeforeInit) return;
     this.#wire.off('data', this.#countBeforeInit);
-    this.#parts.refused('LIMIT_EXCEEDED');
+    this.refused('LIMIT_EXCEEDED');
     this.#close(Closing.TooLarge);
   };
 

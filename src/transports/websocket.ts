@@ -162,7 +162,7 @@ export function createWebSockets(parts: WebSocketParts) {
     socket.on('error', (error: NodeJS.ErrnoException) => {
       log.debug({ err: error }, 'socket error');
       const refused = refusedByWs[error.code ?? ''];
-      if (refused) parts.refused(refused);
+      if (refused) client.refused(refused);
     });
     socket.once('close', (code, reason) => {
       connections.remove(client);
