@@ -112,6 +112,21 @@ describe.each(['one node', 'two nodes with Redis'] as const)('on %s', (kind) => 
     await socket.close();
   });
 
+  test('an operation flood over REST is refused with 429', async () => {
+    const mallory = new Visitor(site);
+    const flood = await times(14, () => mallory.get('/notifications'));
+    expect(tally(flood.map(({ status }) => String(status)))).toEqual({ 200: 10, 429: 4 });
+    const { headers, body } = flood.at(-1)!;
+    expect(body).toMatchObject({ success: false, error: { code: 'RATE_LIMITED' } });
+    expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+  });
+
+  test('a connect flood of plain event streams is refused with 429', async () => {
+    const mallory = new Visitor(site);
+    const flood = await times(8, () => mallory.get('/realtime/events'));
+    expect(tally(flood.map(({ status }) => String(status)))).toEqual({ 200: 5, 429: 3 });
+  });
+
   test('an operation flood of all wires at once is refused as one', async () => {
     const mallory = new Visitor(site);
     const socket = await mallory.socket();

@@ -73,6 +73,16 @@ export class Visitor {
     return { ...payload, status: response.status, headers: response.headers };
   }
 
+  /** A request of plain HTTP. */
+  async get(path: string): Promise<{ status: number; headers: Headers; body: any }> {
+    const node = this.#next();
+    const response = await fetch(node.url + path, { headers: await this.#headers(node) });
+    // A stream that is open has no end.
+    if (response.headers.get('content-type')?.includes('event-stream')) void response.body!.cancel();
+    const body = response.bodyUsed ? null : await response.json();
+    return { status: response.status, headers: response.headers, body };
+  }
+
   /** A socket that says who it is, and may be let in. */
   async socket(node = this.#next()): Promise<SocketClient> {
     const init = this.#isAnonymous ? undefined : { token: await this.#token(node) };
