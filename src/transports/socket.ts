@@ -23,7 +23,7 @@ import { urlOf } from './url.ts';
 /** A ping is sent this often, and who has neither answered by the next one nor read on is gone. */
 const keepAliveMs = 12_000;
 /** A client may say so much before it is known who it is, of which a token is the most. */
-const mostBytesBeforeInit = 16_384;
+const mostBytesBeforeInit = 20_480;
 /** Who floods is not read for so long at the most, and then again: its close and its pongs are behind the flood. */
 const longestRestMs = 1_000;
 

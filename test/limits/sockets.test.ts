@@ -171,12 +171,12 @@ describe('a client that has not said who it is', () => {
   test('is refused with 1009 when it says too much, in one message or in many', async () => {
     const before = await refusals('LIMIT_EXCEEDED');
     const one = await opened();
-    one.socket.send(JSON.stringify({ type: 'connection_init', payload: { token: 'x'.repeat(20_000) } }));
+    one.socket.send(JSON.stringify({ type: 'connection_init', payload: { token: 'x'.repeat(30_000) } }));
     expect(await one.closed).toBe(1009);
 
     const many = await opened();
     const payload = { padding: 'x'.repeat(1_000) };
-    for (let index = 0; index < 20; index += 1) many.socket.send(JSON.stringify({ type: 'ping', payload }));
+    for (let index = 0; index < 30; index += 1) many.socket.send(JSON.stringify({ type: 'ping', payload }));
     expect(await many.closed).toBe(1009);
     expect(await refusals('LIMIT_EXCEEDED')).toBe(before + 2);
   });
