@@ -5,9 +5,11 @@ import { createTokens } from './auth/tokens.ts';
 import type { Config } from './config.ts';
 import type { Domain } from './context.ts';
 import { type Database, patiently } from './db/database.ts';
+import { Deliveries } from './db/deliveries.ts';
 import { Epochs } from './db/epochs.ts';
 import { createJournal } from './db/journal.ts';
 import { createLedger } from './db/ledger.ts';
+import { countWaiting } from './db/outbox.ts';
 import { Partitions } from './db/partitions.ts';
 import { Registry } from './db/registry.ts';
 import { Retention } from './db/retention.ts';
@@ -102,7 +104,8 @@ export async function serve(
   const epochs = await patiently(() => Epochs.open(database));
   const positions = new Positions(epochs.all);
   const metrics = createMetrics();
-  const { meter } = metrics;
+  const deliveries = new Deliveries({ database, failed, lost: metrics.uncounted });
+  const meter = deliveries.overheard(metrics.meter);
   const bus = config.redisUrls
     ? new RedisBus({ urls: config.redisUrls, origin: node, failed })
     : new MemoryBus();
@@ -219,7 +222,7 @@ export async function serve(
     subscriptions: () => ({ ...groups.counts(), '/realtime/events': plainEvents.size }),
     groups: () => groups.size + plainEvents.size,
     topics: () => hub.size,
-    outboxDepth: () => countWaiting(database),
+    outboxDepth: () => countWaiting(database).catch(() => -1),
     isLeading: () => relay.isLeading,
     isConnected: () => bus.isConnected,
     journal: () => partitions.extent().catch(() => ({ floor: -1, ageSeconds: -1 })),
@@ -233,6 +236,7 @@ export async function serve(
     failed,
   });
   retention.start();
+  deliveries.start();
   const looking = setInterval(() => {
     if (relay.isLeading) disableBroken().catch(failed);
   }, lookMs);
@@ -283,6 +287,7 @@ export async function serve(
     await relay.close();
     revocations.close();
     await hub.close();
+    await deliveries.close();
     await bus.close();
     guard.close();
     await tracing.close();
@@ -292,14 +297,3 @@ export async function serve(
 
 /** How long requests may take to finish once every connection has been sent away. */
 const lastAnswersMs = 5_000;
-
-async function countWaiting(database: Database): Promise<number> {
-  try {
-    const [row] = await database.query<{ count: number }>(
-      'select count(*)::int as count from realtime_outbox',
-    );
-    return row!.count;
-  } catch {
-    return -1;
-  }
-}

@@ -121,7 +121,10 @@ export const notifications = pgTable(
     actions: json('actions').notNull(),
     actorId: text('actor_id').references(() => users.id, { onDelete: 'set null' }),
     isRead: boolean('is_read').notNull().default(false),
+    /** First written to a live subscriber of the recipient, or acknowledged. */
     deliveredAt: instant('delivered_at'),
+    /** Its receipt was confirmed by a client. */
+    acknowledgedAt: instant('acknowledged_at'),
     readAt: instant('read_at'),
     expiresAt: instant('expires_at'),
     dedupeKey: text('dedupe_key'),
@@ -130,6 +133,9 @@ export const notifications = pgTable(
   },
   (table) => [
     index('notifications_of_user').on(table.userId, table.id),
+    index('notifications_expiring')
+      .on(table.expiresAt)
+      .where(sql`${table.expiresAt} is not null and ${table.dedupeKey} is null`),
     unique('notifications_dedupe_key').on(table.userId, table.dedupeKey),
   ],
 );

@@ -147,7 +147,7 @@ export function createNotifications({
     /** Marking again changes nothing. */
     async markRead(viewer: Viewer | null, id: string, isRead: boolean): Promise<NotificationRow> {
       const me = signedIn(viewer);
-      const missing = notFound(`The notification "${id}"`);
+      const missing = noNotification(id);
       if (!isUuid(id)) throw missing;
       const owned = and(eq(notifications.id, id), isStaff(me) ? undefined : eq(notifications.userId, me.id));
       const [row] = await database.orm
@@ -161,6 +161,25 @@ export function createNotifications({
         .returning();
       if (!row) throw missing;
       return row;
+    },
+
+    /**
+     * A client confirms that it has them. Answers how many it confirms for the first time; an own one that
+     * has expired is confirmed as well.
+     * @throws NOT_FOUND for one that is not the viewer's, and then none is confirmed
+     */
+    async acknowledge(viewer: Viewer | null, ids: readonly string[]): Promise<number> {
+      const me = signedIn(viewer);
+      if (ids.length < 1 || ids.length > mostAtOnce)
+        throw badInput(`Between 1 and ${mostAtOnce} notifications are acknowledged at once.`);
+      const unreadable = ids.find((id) => !isUuid(id));
+      if (unreadable !== undefined) throw noNotification(unreadable);
+      const [row] = await database.query<{ unknown: string | null; confirmed: number }>(
+        acknowledgeNotifications,
+        [me.id, ids],
+      );
+      if (row!.unknown !== null) throw noNotification(row!.unknown);
+      return row!.confirmed;
     },
 
     /** Each notification for the viewer when it is sent. */
@@ -187,12 +206,25 @@ function rowOf(json: unknown): NotificationRow {
   return {
     ...(row as NotificationRow),
     deliveredAt: instant(row.deliveredAt),
+    acknowledgedAt: instant(row.acknowledgedAt ?? null),
     readAt: instant(row.readAt),
     expiresAt: instant(row.expiresAt),
     createdAt: instant(row.createdAt)!,
     updatedAt: instant(row.updatedAt)!,
   };
 }
+
+const noNotification = (id: string) => notFound(`The notification "${id}"`);
+
+/** In the order of their ids, as everything that changes several. */
+const acknowledgeNotifications = `
+with owned as materialized (
+  select id from notifications where user_id = $1 and id = any($2::uuid[]) order by id for no key update),
+unknown as materialized (select min(id::text) as id from unnest($2::uuid[]) asked(id) where id not in (select id from owned)),
+confirmed as (
+  update notifications n set acknowledged_at = now(), delivered_at = coalesce(n.delivered_at, now()) from owned
+   where n.id = owned.id and n.acknowledged_at is null and (select id from unknown) is null returning 1)
+select (select id from unknown) as unknown, (select count(*)::int from confirmed) as confirmed`;
 
 /** What has expired by now is neither delivered nor replayed. */
 export function isExpired({ payload }: JournalEvent): boolean {

@@ -83,6 +83,11 @@ export function createMetrics() {
     labelNames: ['task', 'outcome'],
     registers,
   });
+  const uncounted = new Counter({
+    name: 'realtime_deliveries_uncounted_total',
+    help: 'Deliveries that `delivered_count` lacks, since the database was away.',
+    registers,
+  });
   const refusals = new Counter({
     name: 'realtime_refusals_total',
     help: 'Errors that were answered.',
@@ -93,7 +98,9 @@ export function createMetrics() {
   const meter: Meter = {
     published: (kind) => published.inc({ kind }),
     executed: () => executions.inc(),
-    delivered: (_count, seconds) => delivery.observe(Math.max(0, seconds)),
+    delivered: (_event, _count, seconds) => {
+      if (seconds !== null) delivery.observe(Math.max(0, seconds));
+    },
     caughtUp: (reason) => catchups.inc({ reason }),
     resumed: (outcome) => resumes.inc({ outcome }),
     setAside: () => setAside.inc(),
@@ -105,6 +112,7 @@ export function createMetrics() {
     operated: (kind: string, outcome: string, seconds: number) =>
       operations.observe({ kind, outcome }, seconds),
     refused: (code: string) => refusals.inc({ code }),
+    uncounted: (count: number) => uncounted.inc(count),
     cleaned: (task: string, outcome: string) => cleanings.inc({ task, outcome }),
     contentType: registry.contentType,
     text: () => registry.metrics(),

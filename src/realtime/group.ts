@@ -205,7 +205,7 @@ export class Group implements Watcher {
     for (const [index, { event, rendered }] of showings.entries()) {
       const deliveries = sent[index]!;
       if (deliveries === 0) continue;
-      this.meter.delivered(deliveries, (now - event.writtenAt) / 1_000);
+      this.meter.delivered(event, deliveries, (now - event.writtenAt) / 1_000);
       if (rendered!.trace) this.#note(rendered!.trace, deliveries, startedAt);
     }
   }

@@ -245,8 +245,8 @@ export class Subscriber {
       if (this.#state !== 'catching up' || this.#group !== group || epoch !== group.hub.epoch) return;
       if (this.#turns > 0) return;
       // What was there before it came is no measure of how fast events are.
-      if (this.send({ event, rendered }) && event.writtenAt > this.#pastAt)
-        this.#group.meter.delivered(1, (Date.now() - event.writtenAt) / 1_000);
+      const seconds = event.writtenAt > this.#pastAt ? (Date.now() - event.writtenAt) / 1_000 : null;
+      if (this.send({ event, rendered })) this.#group.meter.delivered(event, 1, seconds);
       if (this.turns(event)) this.#turns += 1;
       if (this.#turns > 0 || this.sink.isFull) return;
     }

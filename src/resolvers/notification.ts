@@ -46,6 +46,12 @@ export const sendNotifications = (
   { notifications, viewer }: Context,
 ) => notifications.send(viewer, inputs);
 
+export const acknowledgeNotifications = (
+  _root: unknown,
+  { ids }: { ids: string[] },
+  { notifications, viewer }: Context,
+) => notifications.acknowledge(viewer, ids);
+
 export const markNotificationRead = (
   _root: unknown,
   { id, read }: { id: string; read?: boolean | null },

@@ -6,6 +6,7 @@ import type {
 } from '../domain/notification.ts';
 import type { JournalEvent } from '../realtime/event.ts';
 import {
+  acknowledgeNotifications,
   actor,
   markNotificationRead,
   type NotificationPage,
@@ -60,6 +61,11 @@ Notification.implement({
     actions: t.field({ type: [NotificationAction], resolve: ({ actions }) => actions as Action[] }),
     actor: t.field({ type: User, nullable: true, resolve: actor }),
     isRead: t.exposeBoolean('isRead'),
+    deliveredAt: t.expose('deliveredAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'First written to a live subscriber of the recipient, or acknowledged by a client.',
+    }),
     readAt: t.expose('readAt', { type: 'DateTime', nullable: true }),
     expiresAt: t.expose('expiresAt', { type: 'DateTime', nullable: true }),
     createdAt: t.expose('createdAt', { type: 'DateTime' }),
@@ -150,6 +156,14 @@ builder.mutationField('sendNotifications', (t) =>
     complexity: ({ inputs }) => ({ field: write, multiplier: inputs.length }),
     args: { inputs: t.arg({ type: [SendNotificationInput], required: true }) },
     resolve: sendNotifications,
+  }),
+);
+
+builder.mutationField('acknowledgeNotifications', (t) =>
+  t.int({
+    description: 'Delivery confirmation by a client; returns how many were newly confirmed.',
+    args: { ids: t.arg.idList({ required: true }) },
+    resolve: acknowledgeNotifications,
   }),
 );
 
