@@ -162,6 +162,7 @@ builder.mutationField('sendNotifications', (t) =>
 builder.mutationField('acknowledgeNotifications', (t) =>
   t.int({
     description: 'Delivery confirmation by a client; returns how many were newly confirmed.',
+    complexity: write,
     args: { ids: t.arg.idList({ required: true }) },
     resolve: acknowledgeNotifications,
   }),
