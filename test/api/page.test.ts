@@ -43,7 +43,7 @@ const all: Record<List, string[]> = {
 let server: TestServer;
 
 beforeAll(async () => {
-  server = await testServer('embedded');
+  server = await testServer('embedded', { MAX_OPERATION_ALIASES: '200' });
   const users = names('member-').map(
     (id, index) => `u${index}: upsertUser(id: "${id}", name: "${id}") { id }`,
   );
