@@ -1,7 +1,11 @@
+import { inspect } from 'node:util';
 import { ConfigError, parseConfig, readEnvironment } from './config.ts';
 import { DirectoryLockedError } from './lib/directory-lock.ts';
-import { createLog } from './observability/log.ts';
-import { startServer } from './server.ts';
+import { describeError } from './observability/error.ts';
+import { createLog, type Log } from './observability/log.ts';
+import { secretsOf } from './observability/secrets.ts';
+import { createVeil } from './observability/veil.ts';
+import { type RunningServer, startServer } from './server.ts';
 import { pollingNotice } from './transports/health.ts';
 
 const embeddedNotice =
@@ -17,8 +21,13 @@ try {
 
 async function main(): Promise<void> {
   const config = parseConfig(readEnvironment());
-  const log = createLog(config.logLevel);
-  const server = await startServer(config, log);
+  const secrets = secretsOf(config);
+  const log = createLog(config.logLevel, secrets);
+  let server: RunningServer | undefined;
+  meetTheUnexpected(log, () => server?.unhandled());
+  server = await startServer(config, log).catch((error) => {
+    throw isExpected(error) ? error : createVeil(secrets)(inspect(describeError(error), { depth: 5 }));
+  });
   // One write, and the line that says that it is ready comes last.
   console.log(
     [
@@ -29,7 +38,25 @@ async function main(): Promise<void> {
       `listening on ${server.url}`,
     ].join('\n'),
   );
+  closeWhenAsked(server, log);
+}
 
+/**
+ * A failure that nobody waited for is a library's, and harms nobody else. Behind an exception that nobody caught it
+ * is not known what still holds: other nodes take over.
+ */
+function meetTheUnexpected(log: Log, count: () => void): void {
+  process.on('unhandledRejection', (reason) => {
+    count();
+    log.error({ err: reason }, 'something failed that nobody had waited for');
+  });
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'the process ends: nobody has caught this');
+    process.exit(1);
+  });
+}
+
+function closeWhenAsked(server: RunningServer, log: Log): void {
   let isClosing = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
@@ -38,7 +65,10 @@ async function main(): Promise<void> {
       isClosing = true;
       log.info({ signal }, 'draining');
       server.close().then(
-        () => process.exit(0),
+        () => {
+          log.info('closed');
+          process.exit(0);
+        },
         (error) => {
           log.fatal({ err: error }, 'closing failed');
           process.exit(1);

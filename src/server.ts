@@ -4,12 +4,13 @@ import { createAuthenticate } from './auth/authenticate.ts';
 import { createTokens } from './auth/tokens.ts';
 import type { Config } from './config.ts';
 import type { Domain } from './context.ts';
+import { createBacklog } from './db/backlog.ts';
 import { type Database, patiently } from './db/database.ts';
 import { Deliveries } from './db/deliveries.ts';
 import { Epochs } from './db/epochs.ts';
 import { createJournal } from './db/journal.ts';
 import { createLedger } from './db/ledger.ts';
-import { countWaiting } from './db/outbox.ts';
+import { createFitnessCheck } from './db/migrate.ts';
 import { Partitions } from './db/partitions.ts';
 import { Registry } from './db/registry.ts';
 import { Retention } from './db/retention.ts';
@@ -26,12 +27,14 @@ import { createStreams } from './domain/stream.ts';
 import { createUsers } from './domain/user.ts';
 import { createWatches } from './domain/watch.ts';
 import { version } from './lib/version.ts';
+import { watchState } from './lib/watch-state.ts';
 import { createGuard } from './limits/guard.ts';
 import { type Patience, usualPatience } from './limits/patience.ts';
 import { createFindText } from './limits/persisted.ts';
 import { listen } from './listen.ts';
 import { createComplaint, type Log } from './observability/log.ts';
 import { createMetrics } from './observability/metrics.ts';
+import { createNodeLog } from './observability/node-log.ts';
 import { startTracing } from './observability/tracing.ts';
 import { openDatabase, tokenSecret } from './open.ts';
 import { addressOf, MemoryBus } from './realtime/bus.ts';
@@ -42,6 +45,7 @@ import { Relay } from './realtime/relay.ts';
 import { RedisBus } from './redis/bus.ts';
 import { schema } from './schema/index.ts';
 import { createClientAddressOf } from './transports/address.ts';
+import { createComings } from './transports/comings.ts';
 import { Connections } from './transports/connections.ts';
 import { createLetIn } from './transports/event-stream.ts';
 import { createGraphiql } from './transports/graphiql.ts';
@@ -65,6 +69,8 @@ export interface RunningServer {
   readonly url: string;
   /** Ready-made, in development: role admin. */
   readonly demoToken: string | null;
+  /** Counts a failure that nobody had waited for. */
+  unhandled(): void;
   /** Sends the clients away, lets what runs finish, and closes everything in the reverse order of its opening. */
   close(): Promise<void>;
 }
@@ -94,6 +100,7 @@ export async function serve(
   patience: Patience = usualPatience,
 ): Promise<RunningServer> {
   const node = `${hostname()}-${randomUUID().slice(0, 8)}`;
+  const nodeLog = createNodeLog(log, node);
   const tracing = await startTracing(config.tracing, { node, version }, log);
   const { tracer } = tracing;
   const database = traceTransactions(opened, tracer);
@@ -115,10 +122,18 @@ export async function serve(
   const ledger = createLedger({ database, partitions, epochs, node });
   const journal = createJournal({ database, epochs });
   const hub = new Hub({ bus, journal, tracer, failed, valuesOf: facetValues });
-  const relay = new Relay({ ledger, bus, meter, tracer, failed, ...relaying[database.kind] });
+  const relay = new Relay({
+    ledger,
+    bus,
+    meter,
+    tracer,
+    failed,
+    led: nodeLog.led,
+    ...relaying[database.kind],
+  });
   epochs.onChange((all) => {
     const until = all[1]!.until!;
-    log.warn({ until }, 'the database has become another one: positions behind this one have expired');
+    nodeLog.renewed(until);
     positions.renew(all);
     hub.renew(until);
     relay.renew();
@@ -158,7 +173,7 @@ export async function serve(
     secret: await patiently(() => tokenSecret(config, database)),
     failed: createComplaint(log, 'the keys of tokens cannot be fetched or used'),
   });
-  const connections = new Connections(registry);
+  const connections = new Connections(registry, createComings(log, metrics));
   const readBlocked = () => users.blockedIds();
   const revocations = new Revocations({ hub, connections, readBlocked, failed });
   const isBlocked = (userId: string) => revocations.isBlocked(userId);
@@ -204,7 +219,7 @@ export async function serve(
     streams: createEventStreams({ ...wire, letIn }),
     plain: createPlain({ ...door, events: plainEvents, notifications }),
     readiness: createReadiness({
-      ask: () => database.query('select 1'),
+      look: createFitnessCheck(database),
       isDraining: () => isDraining,
       reach: () => {
         if (!config.redisUrls) return config.databaseUrl ? 'polling' : 'none';
@@ -222,10 +237,14 @@ export async function serve(
     subscriptions: () => ({ ...groups.counts(), '/realtime/events': plainEvents.size }),
     groups: () => groups.size + plainEvents.size,
     topics: () => hub.size,
-    outboxDepth: () => countWaiting(database).catch(() => -1),
     isLeading: () => relay.isLeading,
     isConnected: () => bus.isConnected,
-    journal: () => partitions.extent().catch(() => ({ floor: -1, ageSeconds: -1 })),
+    journal: () => partitions.extent(),
+    busRoundTrip: () => undefined,
+    watermark: () => hub.watermark,
+    watermarkAge: () => hub.ageMs / 1_000,
+    backlog: createBacklog(database),
+    database: () => database.load,
   });
 
   const retention = new Retention({
@@ -237,6 +256,7 @@ export async function serve(
   });
   retention.start();
   deliveries.start();
+  const stopWatching = watchState(() => bus.isConnected, nodeLog.reached);
   const looking = setInterval(() => {
     if (relay.isLeading) disableBroken().catch(failed);
   }, lookMs);
@@ -251,9 +271,14 @@ export async function serve(
     { port: config.port, host: config.host, patience },
   );
 
+  const [{ is: databaseVersion } = {}] = await patiently(() =>
+    database.query<{ is: string }>(`select current_setting('server_version') as is`),
+  );
+  nodeLog.started(config, databaseVersion);
   return {
     url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
     demoToken,
+    unhandled: metrics.unhandled,
     close,
   };
 
@@ -282,6 +307,7 @@ export async function serve(
     await Promise.all(closed);
     clearTimeout(forced);
     clearInterval(looking);
+    stopWatching();
     await retention.close();
     await registry.close();
     await relay.close();

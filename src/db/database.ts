@@ -26,7 +26,22 @@ export interface Database {
    * had within two seconds fails it with SQLSTATE 55P03.
    */
   queryAside<Row>(statement: string, parameters?: readonly unknown[]): Promise<Row[]>;
+  /** How busy it is at this moment. */
+  readonly load: DatabaseLoad;
   close(): Promise<void>;
+}
+
+/** Transactions and their connections, since the start where nothing else is said. */
+export interface DatabaseLoad {
+  /** That are under way now. */
+  readonly busy: number;
+  /** That wait for a connection now. */
+  readonly waiting: number;
+  readonly transactions: number;
+  /** For how long all of them together have waited for a connection. */
+  readonly waitedSeconds: number;
+  /** Of the smallest question, asked lately. */
+  readonly roundTripSeconds: number;
 }
 
 export interface Statement {

@@ -61,6 +61,7 @@ export async function overPglite(
     query,
     queryApart: query,
     queryAside: query,
+    load: { busy: 0, waiting: 0, transactions: 0, waitedSeconds: 0, roundTripSeconds: 0 },
     close: async () => {
       await pglite.close();
       await closed();

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { sql } from 'drizzle-orm';
 import { readMigrationFiles } from 'drizzle-orm/migrator';
-import type { Database, Transaction } from './database.ts';
+import { type Database, sqlState, type Transaction } from './database.ts';
 
 const lockKey = 7_204_113_318;
 const migrationsFolder = fileURLToPath(new URL('./migrations', import.meta.url));
@@ -23,6 +23,36 @@ export async function migrate(database: Database): Promise<number> {
     }
     return missing.length;
   });
+}
+
+/** What keeps a database that answers from being of use. */
+export interface Fitness {
+  /** So many migrations of ours have not been applied, or not any more. */
+  readonly missing: number;
+  /** So many have been applied that this program does not know: by a newer one. */
+  readonly unknown: number;
+  /** A standby, for one. */
+  readonly isReadOnly: boolean;
+}
+
+/** Looks whether the database is still one that this program can work with. */
+export function createFitnessCheck(database: Pick<Database, 'query'>): () => Promise<Fitness> {
+  const known = new Set(readMigrationFiles({ migrationsFolder }).map(({ hash }) => hash));
+  return async () => {
+    try {
+      const rows = await database.query<{ hash: string | null; isReadOnly: boolean }>(
+        `select hash, pg_is_in_recovery() as "isReadOnly" from (select 1) one left join realtime_migrations on true`,
+      );
+      const applied = rows.flatMap(({ hash }) => hash ?? []);
+      const unknown = applied.filter((hash) => !known.has(hash)).length;
+      const missing = known.size - (applied.length - unknown);
+      return { missing, unknown, isReadOnly: rows[0]!.isReadOnly };
+    } catch (error) {
+      // undefined_table
+      if (sqlState(error) !== '42P01') throw error;
+      return { missing: known.size, unknown: 0, isReadOnly: false };
+    }
+  };
 }
 
 async function appliedHashes(tx: Transaction): Promise<Set<string>> {

@@ -23,9 +23,16 @@ export function openPostgres(url: string): Database {
   const [orm, raw, apart] = [new Client(url, readers), new Client(url, readers), new Client(url, 1)];
   const aside = new Client(url, 1, asideLockMs);
   const parts = [slots, orm, raw, apart, aside];
-  const stopListening = listenToServer(url, () => {
-    for (const part of parts) part.abandon();
-  });
+  let roundTripSeconds = 0;
+  const stopListening = listenToServer(
+    url,
+    () => {
+      for (const part of parts) part.abandon();
+    },
+    (seconds) => {
+      roundTripSeconds = seconds;
+    },
+  );
   const run = async <Row>({ unsafe }: Client, statement: string, parameters: readonly unknown[]) => [
     ...((await unsafe(statement, [...parameters] as never[], { prepare: true })) as unknown as Row[]),
   ];
@@ -39,6 +46,9 @@ export function openPostgres(url: string): Database {
     query: (statement, parameters = []) => run(raw, statement, parameters),
     queryApart: (statement, parameters = []) => run(apart, statement, parameters),
     queryAside: (statement, parameters = []) => run(aside, statement, parameters),
+    get load() {
+      return { ...slots.load, roundTripSeconds };
+    },
     close: async () => {
       stopListening();
       await Promise.all(parts.map((part) => part.close()));
@@ -50,7 +60,7 @@ export function openPostgres(url: string): Database {
  * Asks all the time whether the server is there. A network that swallows packets leaves connections open that
  * nobody will answer on; they are given up together, and who waits on them is told. The answer ends it.
  */
-function listenToServer(url: string, silent: () => void): () => void {
+function listenToServer(url: string, silent: () => void, answered: (seconds: number) => void): () => void {
   let sql = connect(url, 1, () => {});
   const renew = () => {
     sql.end({ timeout: 0 }).catch(() => {});
@@ -60,6 +70,7 @@ function listenToServer(url: string, silent: () => void): () => void {
     everyMs: beatMs,
     beats: mostBeats,
     ask: () => sql`select 1`.catch(renew),
+    answered,
     silent: () => {
       renew();
       silent();
@@ -200,14 +211,22 @@ class Slots {
   #idle: Slot[] = [];
   #all = new Set<Slot>();
   #waiting: ((slot: Slot) => void)[] = [];
+  #transactions = 0;
+  #waitedMs = 0;
 
   constructor(url: string, most: number) {
     this.#url = url;
     this.#most = most;
   }
 
+  get load() {
+    const [busy, waiting] = [this.#all.size - this.#idle.length, this.#waiting.length];
+    return { busy, waiting, transactions: this.#transactions, waitedSeconds: this.#waitedMs / 1_000 };
+  }
+
   async use<Result>(work: (slot: Slot) => Promise<Result>): Promise<Result> {
     const slot = await this.#acquire();
+    this.#transactions += 1;
     try {
       return await work(slot);
     } finally {
@@ -228,8 +247,14 @@ class Slots {
       if (!slot.isLost) return slot;
       this.#discard(slot);
     }
-    if (this.#all.size === this.#most) return new Promise((resolve) => this.#waiting.push(resolve));
-    return this.#create();
+    return this.#all.size < this.#most ? this.#create() : this.#wait();
+  }
+
+  async #wait(): Promise<Slot> {
+    const since = performance.now();
+    const slot = await new Promise<Slot>((resolve) => this.#waiting.push(resolve));
+    this.#waitedMs += performance.now() - since;
+    return slot;
   }
 
   #release(slot: Slot): void {

@@ -1,17 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { version } from '../lib/version.ts';
 import type { Meter } from '../realtime/meter.ts';
-
-/** What is measured at the moment of asking. */
-export interface Gauges {
-  connections(): Readonly<Record<string, number>>;
-  subscriptions(): Readonly<Record<string, number>>;
-  groups(): number;
-  topics(): number;
-  outboxDepth(): Promise<number>;
-  isLeading(): boolean;
-  isConnected(): boolean;
-  journal(): Promise<{ readonly floor: number; readonly ageSeconds: number }>;
-}
+import { registerGauges, type Sources } from './gauges.ts';
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -44,7 +34,7 @@ export function createMetrics() {
   });
   const delivery = new Histogram({
     name: 'realtime_delivery_seconds',
-    help: 'From the writing of an event to its first write to a connection of a group.',
+    help: 'From the writing of an event until it is written to every connection of a group.',
     buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60],
     registers,
   });
@@ -72,6 +62,41 @@ export function createMetrics() {
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
     registers,
   });
+  const opened = new Counter({
+    name: 'realtime_connections_opened_total',
+    help: 'Connections that were let in.',
+    labelNames: ['transport'],
+    registers,
+  });
+  const closed = new Counter({
+    name: 'realtime_connections_closed_total',
+    help: 'Connections that ended, by why.',
+    labelNames: ['transport', 'reason'],
+    registers,
+  });
+  const moves = new Histogram({
+    name: 'realtime_relay_batch_seconds',
+    help: 'What it took to move a batch that was not empty.',
+    buckets: [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
+    registers,
+  });
+  const ages = new Histogram({
+    name: 'realtime_relay_lag_seconds',
+    help: 'How old the oldest event of a batch was when it had been moved.',
+    buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60],
+    registers,
+  });
+  const unhandled = new Counter({
+    name: 'realtime_unhandled_rejections_total',
+    help: 'Failures of a promise that nobody had waited for.',
+    registers,
+  });
+  new Gauge({
+    name: 'realtime_build_info',
+    help: 'Always 1.',
+    labelNames: ['version', 'node_version'],
+    registers,
+  }).set({ version, node_version: process.version }, 1);
   const setAside = new Counter({
     name: 'realtime_dead_letters_total',
     help: 'Outbox rows that could not be moved.',
@@ -104,6 +129,10 @@ export function createMetrics() {
     caughtUp: (reason) => catchups.inc({ reason }),
     resumed: (outcome) => resumes.inc({ outcome }),
     setAside: () => setAside.inc(),
+    moved: (seconds, ageSeconds) => {
+      moves.observe(seconds);
+      ages.observe(Math.max(0, ageSeconds));
+    },
   };
 
   return {
@@ -114,64 +143,13 @@ export function createMetrics() {
     refused: (code: string) => refusals.inc({ code }),
     uncounted: (count: number) => uncounted.inc(count),
     cleaned: (task: string, outcome: string) => cleanings.inc({ task, outcome }),
+    opened: (transport: string) => opened.inc({ transport }),
+    closed: (transport: string, reason: string) => closed.inc({ transport, reason }),
+    unhandled: () => unhandled.inc(),
     contentType: registry.contentType,
     text: () => registry.metrics(),
 
-    observe(gauges: Gauges): void {
-      const labelled = (
-        name: string,
-        help: string,
-        label: string,
-        read: () => Readonly<Record<string, number>>,
-      ) =>
-        new Gauge({
-          name,
-          help,
-          labelNames: [label],
-          registers,
-          collect() {
-            this.reset();
-            for (const [value, count] of Object.entries(read())) this.set({ [label]: value }, count);
-          },
-        });
-      const plain = (name: string, help: string, read: () => number | Promise<number>) =>
-        new Gauge({
-          name,
-          help,
-          registers,
-          async collect() {
-            this.set(await read());
-          },
-        });
-      labelled('realtime_connections', 'Open connections.', 'transport', gauges.connections);
-      labelled('realtime_subscriptions', 'Open subscriptions.', 'field', gauges.subscriptions);
-      plain('realtime_groups', 'Groups of subscribers that share executions.', gauges.groups);
-      plain('realtime_topics', 'Topics that this node listens to.', gauges.topics);
-      plain(
-        'realtime_outbox_depth',
-        'Events that wait for the relay, -1 while that cannot be read.',
-        gauges.outboxDepth,
-      );
-      const age = new Gauge({
-        name: 'realtime_journal_age_seconds',
-        help: 'How far back the journal may reach, -1 while that cannot be read.',
-        registers,
-      });
-      plain(
-        'realtime_journal_floor',
-        'The position up to which the journal has been dropped, -1 while that cannot be read.',
-        async () => {
-          const { floor, ageSeconds } = await gauges.journal();
-          age.set(ageSeconds);
-          return floor;
-        },
-      );
-      plain('realtime_relay_leading', '1 on the node that relays.', () => (gauges.isLeading() ? 1 : 0));
-      plain(
-        'realtime_bus_connected',
-        '1 while the bus between nodes is there; always within one process.',
-        () => (gauges.isConnected() ? 1 : 0),
-      );
-    },
+    /** Registers what is read at the moment of asking. */
+    observe: (sources: Sources) => registerGauges(registry, sources),
   };
 }

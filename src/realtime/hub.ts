@@ -3,6 +3,7 @@ import type { ControlMessage, JournalEvent } from './event.ts';
 import { PageIndex, readName, type ValuesOf } from './facet.ts';
 import { type Journal, type JournalPage, type Now, type Page, SharedReads } from './journal.ts';
 import { Topic } from './topic.ts';
+import { received } from './traced.ts';
 import { type Tracer, untraced } from './tracer.ts';
 import { nextTurn } from './turns.ts';
 import type { Watcher } from './watcher.ts';
@@ -43,6 +44,8 @@ export class Hub {
   #control: Listening | undefined;
   #timer: NodeJS.Timeout | undefined;
   #heardAt = 0;
+  /** When it last had everything that it knew of. */
+  #currentAt = performance.now();
   /** The newest position that was told of. */
   #known = 0;
   #following: Promise<void> | undefined;
@@ -71,6 +74,11 @@ export class Hub {
   /** How many topics this node listens to. */
   get size(): number {
     return this.#topics.size;
+  }
+
+  /** For how long the watermark has not been known to be as far as it can be. */
+  get ageMs(): number {
+    return performance.now() - this.#currentAt;
   }
 
   async start(): Promise<void> {
@@ -231,16 +239,8 @@ export class Hub {
 
   #accept(event: JournalEvent): void {
     const topic = this.#topics.get(event.topic);
-    topic?.accept(event.trace && event.position > topic.feed.last ? this.#received(event) : event);
-  }
-
-  #received(event: JournalEvent): JournalEvent {
-    const { trace: parent = null, topic, position } = event;
-    const attributes = { 'realtime.topic': topic, 'realtime.position': position };
-    return {
-      ...event,
-      trace: this.#tracer.note({ name: 'receive', kind: 'consumer', parent, attributes }, Date.now()),
-    };
+    const isTraced = event.trace && topic && event.position > topic.feed.last;
+    topic?.accept(isTraced ? received(this.#tracer, event) : event);
   }
 
   #told(message: ControlMessage): void {
@@ -248,6 +248,7 @@ export class Hub {
     // What was held up on the way is no sign of life.
     if (message.to < this.watermark) return;
     this.#heardAt = performance.now();
+    if (message.to === this.watermark) this.#currentAt = this.#heardAt;
     if (message.to === this.watermark) return;
     this.#known = Math.max(this.#known, message.to);
     if (message.from > this.watermark) void this.#follow();
@@ -273,6 +274,7 @@ export class Hub {
   }
 
   #advance(to: number): void {
+    this.#currentAt = performance.now();
     if (to <= this.watermark) return;
     this.watermark = to;
     const awaiting = this.#awaiting;

@@ -10,6 +10,8 @@ export interface Meter {
   caughtUp(reason: string): void;
   resumed(outcome: 'continued' | 'expired'): void;
   setAside(): void;
+  /** A batch was moved in so many seconds, the oldest of its events so long after it was written. */
+  moved(seconds: number, ageSeconds: number): void;
 }
 
 /** Counts nothing. */
@@ -20,4 +22,5 @@ export const silent: Meter = {
   caughtUp() {},
   resumed() {},
   setAside() {},
+  moved() {},
 };

@@ -1,6 +1,7 @@
 import { addressOf, type Bus, controlTopic, type Hint, hintTopic, type Listening } from './bus.ts';
 import type { JournalEvent } from './event.ts';
 import type { Meter } from './meter.ts';
+import { published } from './traced.ts';
 import { type Tracer, untraced } from './tracer.ts';
 
 /** Where events wait, and how they get their positions. All of it is the database's. */
@@ -65,6 +66,7 @@ export class Relay {
   readonly #meter: Meter;
   readonly #tracer: Tracer;
   readonly #failed: (error: unknown) => void;
+  readonly #led: (isLeading: boolean) => void;
   readonly #pollMs: number;
   readonly #gapMs: number;
   #lease: Lease | null = null;
@@ -79,12 +81,14 @@ export class Relay {
   #isPokable = false;
   #hints: Listening | undefined;
 
-  constructor({ ledger, bus, meter, tracer = untraced, failed, pollMs, gapMs }: RelayOptions) {
+  constructor(options: RelayOptions) {
+    const { ledger, bus, meter, tracer = untraced, failed, led = () => {}, pollMs, gapMs } = options;
     this.#ledger = ledger;
     this.#bus = bus;
     this.#meter = meter;
     this.#tracer = tracer;
     this.#failed = failed;
+    this.#led = led;
     this.#pollMs = pollMs;
     this.#gapMs = gapMs;
   }
@@ -138,14 +142,14 @@ export class Relay {
         else await this.#rest(this.#pollMs, true);
       } catch (error) {
         // How a batch ended is not known: only a lease taken anew may go on.
-        this.#lease = null;
+        this.#become(null);
         this.#failed(error);
         await this.#rest(standbyMs, false);
       }
     }
     if (!this.#lease) return;
     await this.#ledger.release(this.#lease.fence).catch(this.#failed);
-    this.#lease = null;
+    this.#become(null);
     this.#hint({ released: true });
   }
 
@@ -160,7 +164,13 @@ export class Relay {
     }
     this.#published = lease.head;
     this.#movedAt = Number.NEGATIVE_INFINITY;
+    this.#become(lease);
+  }
+
+  #become(lease: Lease | null): void {
+    const isChange = this.isLeading !== (lease !== null);
     this.#lease = lease;
+    if (isChange) this.#led(this.isLeading);
   }
 
   async #hasWork(): Promise<boolean> {
@@ -176,16 +186,17 @@ export class Relay {
   async #step({ fence }: Lease): Promise<void> {
     const soon = this.#movedAt + this.#gapMs - performance.now();
     if (soon > 0) await new Promise((resolve) => setTimeout(resolve, soon));
-    const startedAt = Date.now();
+    const [startedAt, began] = [Date.now(), performance.now()];
     const batch = await this.#move(fence);
     if (batch === undefined) return;
     if (batch === null) {
-      this.#lease = null;
+      this.#become(null);
       return;
     }
     this.#movedAt = performance.now();
+    this.#measure(batch, (this.#movedAt - began) / 1_000);
     if (!batch.isMore) this.#lookedAt = this.#movedAt;
-    this.#publish(this.#published, batch.head, this.#traced(batch.events, startedAt));
+    this.#publish(this.#published, batch.head, published(this.#tracer, batch.events, startedAt));
     this.#published = batch.head;
     if (batch.isMore) this.#wake();
     this.#limit = Math.min(batchSize, this.#limit * 2);
@@ -209,20 +220,8 @@ export class Relay {
     }
   }
 
-  /** What goes on from here is a part of the publishing, and that of what wrote the event. */
-  #traced(events: readonly JournalEvent[], startedAt: number): readonly JournalEvent[] {
-    const traces = new Set(events.flatMap(({ trace }) => trace ?? []));
-    if (traces.size === 0) return events;
-    const attributes = { 'realtime.events': events.length };
-    const moved = { name: 'relay batch', parent: null, links: [...traces], attributes };
-    const links = [this.#tracer.note(moved, startedAt)].filter((batch) => batch !== null);
-    return events.map((event) => {
-      if (!event.trace) return event;
-      const { topic, position, trace: parent } = event;
-      const attributes = { 'realtime.topic': topic, 'realtime.position': position };
-      const publishing = { name: 'publish', kind: 'producer', parent, links, attributes } as const;
-      return { ...event, trace: this.#tracer.note(publishing, Date.now()) };
-    });
+  #measure({ events: [oldest] }: Batch, seconds: number): void {
+    if (oldest) this.#meter.moved(seconds, (Date.now() - oldest.writtenAt) / 1_000);
   }
 
   #publish(from: number, to: number, events: readonly JournalEvent[]): void {
@@ -268,6 +267,8 @@ interface RelayOptions {
   readonly meter: Meter;
   readonly tracer?: Tracer;
   failed(error: unknown): void;
+  /** It has begun to lead, or leads no more. */
+  led?(isLeading: boolean): void;
   /** How often to look for what other programs wrote. */
   readonly pollMs: number;
   /** The least time between two batches: where each is dear, they are to be large. */

@@ -34,3 +34,33 @@ export function shortened(reason: string): string {
 }
 
 const mostReasonBytes = 123;
+
+/** How connections end: `left` by the client, `lost` without a word, or sent away for one of the other reasons. */
+export type EndKind =
+  | 'left'
+  | 'lost'
+  | 'ended'
+  | 'drained'
+  | 'forbidden'
+  | 'too_large'
+  | 'protocol'
+  | 'failed'
+  | 'later';
+
+/** Of a WebSocket's closing code. Codes of clients are theirs to choose: all that are not known are one kind. */
+export function endKindOf(code: number): EndKind {
+  return kinds[code] ?? 'protocol';
+}
+
+const kinds: Readonly<Record<number, EndKind>> = {
+  1000: 'left',
+  1001: 'left',
+  1005: 'left',
+  1006: 'lost',
+  1009: 'too_large',
+  1011: 'failed',
+  [Closing.Draining.code]: 'drained',
+  [Closing.Unavailable.code]: 'later',
+  [Closing.Forbidden.code]: 'forbidden',
+  [Closing.Internal.code]: 'failed',
+};

@@ -1,6 +1,7 @@
 import type { ConnectionRow, Registry } from '../db/registry.ts';
 import type { Refusal } from '../errors.ts';
-import type { Closing } from './closing.ts';
+import type { Closing, EndKind } from './closing.ts';
+import type { Comings } from './comings.ts';
 
 /** One open connection of a client, of whatever wire. */
 export interface Connection extends Omit<ConnectionRow, 'userId'> {
@@ -19,20 +20,24 @@ export class Connections {
   #open = new Set<Connection>();
   #isDraining = false;
   readonly #registry: Registry;
+  readonly #comings: Comings | undefined;
 
-  constructor(registry: Registry) {
+  constructor(registry: Registry, comings?: Comings) {
     this.#registry = registry;
+    this.#comings = comings;
   }
 
   /** Who was let in just before the draining began is sent away at once. */
   add(connection: Connection): void {
     this.#open.add(connection);
+    this.#comings?.came(connection);
     if (this.#isDraining) void connection.drain();
   }
 
   /** It is known whose it is. */
   identified(connection: Connection): void {
     if (isIdentified(connection)) this.#registry.opened(connection);
+    this.#comings?.identified(connection);
   }
 
   /** It has subscribed to something, or left it. */
@@ -40,8 +45,8 @@ export class Connections {
     this.#registry.subscribed(id);
   }
 
-  remove(connection: Connection): void {
-    this.#open.delete(connection);
+  remove(connection: Connection, kind: EndKind, detail?: { code: number; reason: string }): void {
+    if (this.#open.delete(connection)) this.#comings?.went(connection, kind, detail);
     this.#registry.closed(connection.id);
   }
 

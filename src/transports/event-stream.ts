@@ -59,7 +59,7 @@ export function createLetIn({ guard, isBlocked, ...parts }: LetInParts) {
     if (response.destroyed) return stream;
     connections.add(stream);
     connections.identified(stream);
-    response.once('close', () => connections.remove(stream));
+    response.once('close', () => connections.remove(stream, response.writableEnded ? 'ended' : 'left'));
     return stream;
   };
 }

@@ -1,3 +1,5 @@
+import type { Fitness } from '../db/migrate.ts';
+
 /** How long the database may take to answer. */
 const answerMs = 2_000;
 
@@ -9,43 +11,54 @@ export const pollingNotice =
   'Without REDIS_URL other nodes hear of events by reading the journal, within two seconds; presence, awareness ' +
   'and ephemeral events stay on this node.';
 
+/** Migrations only add, so an older node goes on: all old ones leave at once otherwise, before new ones are there. */
+const newerNotice = 'The database has been migrated by a newer version, which is to take over.';
+
+interface Health {
+  readonly status: number;
+  readonly body: object;
+}
+
 /**
  * 200 while this node should be sent clients, 503 with what is missing otherwise. Without Redis it is still of
  * use, only slower.
  */
-export function createReadiness({ ask, isDraining, reach }: ReadinessOptions) {
-  return async (): Promise<{ status: number; body: object }> => {
-    const notReady = (missing: object) => ({ status: 503, body: { status: 'not ready', missing } });
+export function createReadiness({ look, isDraining, reach }: ReadinessOptions): () => Promise<Health> {
+  const notReady = (missing: object) => ({ status: 503, body: { status: 'not ready', missing } });
+  return async () => {
     // At once, so that no balancer is late.
     if (isDraining()) return notReady({ draining: 'this node is going away' });
-    if (!(await answers(ask))) return notReady({ postgres: 'does not answer' });
-    switch (reach()) {
-      case 'away':
-        return { status: 200, body: { status: 'degraded', missing: { redis: 'does not answer' } } };
-      case 'polling':
-        return { status: 200, body: { status: 'ready', notice: pollingNotice } };
-      default:
-        return { status: 200, body: { status: 'ready' } };
-    }
+    const fitness = await inTime(look);
+    if (fitness === null) return notReady({ postgres: 'does not answer' });
+    const { missing, unknown, isReadOnly } = fitness;
+    if (isReadOnly) return notReady({ postgres: 'takes no writes' });
+    if (missing > 0) return notReady({ migrations: `${missing} have not been applied` });
+    const notices = [
+      ...(reach() === 'polling' ? [pollingNotice] : []),
+      ...(unknown > 0 ? [newerNotice] : []),
+    ];
+    const notice = notices.length > 0 ? { notice: notices.join(' ') } : {};
+    if (reach() !== 'away') return { status: 200, body: { status: 'ready', ...notice } };
+    return { status: 200, body: { status: 'degraded', missing: { redis: 'does not answer' }, ...notice } };
   };
 }
 
 interface ReadinessOptions {
-  /** Anything that the database has to answer. */
-  ask(): Promise<unknown>;
+  look(): Promise<Fitness>;
   isDraining(): boolean;
   reach(): Reach;
 }
 
-async function answers(ask: () => Promise<unknown>): Promise<boolean> {
+/** Null for what comes too late or not at all. */
+async function inTime<Answer>(ask: () => Promise<Answer>): Promise<Answer | null> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), answerMs);
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), answerMs);
   });
   try {
-    return await Promise.race([ask().then(() => true), late]);
+    return await Promise.race([ask(), late]);
   } catch {
-    return false;
+    return null;
   } finally {
     clearTimeout(timer);
   }

@@ -20,7 +20,7 @@ import type { Hub } from '../realtime/hub.ts';
 import type { Positions } from '../realtime/position.ts';
 import type { ClientAddressOf } from './address.ts';
 import { ClientStream } from './client-stream.ts';
-import { Closing } from './closing.ts';
+import { Closing, endKindOf } from './closing.ts';
 import type { Connections } from './connections.ts';
 import { type Operations, type Prepared, type Present, toJson } from './operation.ts';
 import { Client } from './socket.ts';
@@ -165,7 +165,7 @@ export function createWebSockets(parts: WebSocketParts) {
       if (refused) client.refused(refused);
     });
     socket.once('close', (code, reason) => {
-      connections.remove(client);
+      connections.remove(client, endKindOf(code), { code, reason: String(reason) });
       client.closed();
       closed(code, String(reason)).catch((error) => log.error({ err: error }, 'closing a socket failed'));
     });
