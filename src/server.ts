@@ -26,6 +26,7 @@ import { createSessions } from './domain/session.ts';
 import { createStreams } from './domain/stream.ts';
 import { createUsers } from './domain/user.ts';
 import { createWatches } from './domain/watch.ts';
+import { inTime } from './lib/in-time.ts';
 import { version } from './lib/version.ts';
 import { watchState } from './lib/watch-state.ts';
 import { createGuard } from './limits/guard.ts';
@@ -191,18 +192,9 @@ export async function serve(
   const asked = { present, observe, findText, hideSuggestions: isProduction };
   const yoga = createGraphQL({ ...asked, domain, hub, positions, limits: limits.operation, isProduction });
   const operations = createOperations({ ...asked, yoga });
-  const groups = new Groups({
-    schema,
-    domain,
-    hub,
-    meter,
-    tracer,
-    positions,
-    present,
-    log,
-    isLenient: isProduction,
-  });
-  const open = createOpenSubscription({ operations, groups, present });
+  const shown = { schema, domain, hub, meter, tracer, positions, present, log };
+  const groups = new Groups({ ...shown, isLenient: isProduction });
+  const open = createOpenSubscription({ operations, groups, present, meter });
   const clientAddressOf = createClientAddressOf(config.trustedProxies);
   const { written, refused } = metrics;
   const answering = { operations, present, guard, clientAddressOf };
@@ -239,8 +231,8 @@ export async function serve(
     topics: () => hub.size,
     isLeading: () => relay.isLeading,
     isConnected: () => bus.isConnected,
-    journal: () => partitions.extent(),
-    busRoundTrip: () => undefined,
+    journal: () => inTime(partitions.extent(), { floor: -1, ageSeconds: -1 }),
+    busRoundTrip: () => bus.roundTripSeconds,
     watermark: () => hub.watermark,
     watermarkAge: () => hub.ageMs / 1_000,
     backlog: createBacklog(database),

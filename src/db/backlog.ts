@@ -1,3 +1,4 @@
+import { inTime } from '../lib/in-time.ts';
 import type { Database } from './database.ts';
 
 /** What waits for the relay; all of it -1 while that cannot be read. */
@@ -11,25 +12,17 @@ export interface Backlog {
 
 /** Further is not counted: counting takes the longer the more wait. */
 const mostCounted = 100_000;
-/** Whoever asks is not kept waiting by a database that is away. */
-const answerMs = 1_000;
 const unknown: Backlog = { depth: -1, ageSeconds: -1, head: -1 };
 
 /** Reads what waits. One reading is made at a time, however many ask. */
 export function createBacklog(database: Pick<Database, 'query'>): () => Promise<Backlog> {
   let reading: Promise<Backlog> | undefined;
   return () => {
-    reading ??= read(database)
-      .catch(() => unknown)
-      .finally(() => {
-        reading = undefined;
-      });
-    return Promise.race([reading, late()]);
+    reading ??= read(database).finally(() => {
+      reading = undefined;
+    });
+    return inTime(reading, unknown);
   };
-}
-
-function late(): Promise<Backlog> {
-  return new Promise((resolve) => setTimeout(() => resolve(unknown), answerMs).unref());
 }
 
 async function read(database: Pick<Database, 'query'>): Promise<Backlog> {

@@ -69,8 +69,10 @@ function listenToServer(url: string, silent: () => void, answered: (seconds: num
   const stop = listenToHeart({
     everyMs: beatMs,
     beats: mostBeats,
-    ask: () => sql`select 1`.catch(renew),
-    answered,
+    ask: () => {
+      const askedAt = performance.now();
+      return sql`select 1`.then(() => answered((performance.now() - askedAt) / 1_000), renew);
+    },
     silent: () => {
       renew();
       silent();

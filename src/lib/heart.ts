@@ -3,19 +3,16 @@
  * that was stopped, or too busy to look, has missed one beat, and does not take its own absence for the other's.
  * The answer ends it.
  */
-export function listenToHeart({ everyMs, beats, ask, silent, answered: told }: Heart): () => void {
+export function listenToHeart({ everyMs, beats, ask, silent }: Heart): () => void {
   let missed = 0;
   let asked: Promise<unknown> | null = null;
   const timer = setInterval(() => {
     if (asked === null) {
       missed = 0;
-      const askedAt = performance.now();
       const asking = ask().then(answered, answered);
       asked = asking;
       function answered() {
-        if (asked !== asking) return;
-        asked = null;
-        told?.((performance.now() - askedAt) / 1_000);
+        if (asked === asking) asked = null;
       }
     } else {
       missed += 1;
@@ -34,6 +31,4 @@ interface Heart {
   /** Asks something small. A refusal is an answer as well. */
   ask(): Promise<unknown>;
   silent(): void;
-  /** The answer came within so many seconds. */
-  answered?(seconds: number): void;
 }

@@ -57,7 +57,7 @@ export function createMetrics() {
   });
   const operations = new Histogram({
     name: 'realtime_operation_seconds',
-    help: 'What operations took; subscriptions until they were accepted.',
+    help: 'What operations took; of subscriptions, to find what they follow.',
     labelNames: ['kind', 'outcome'],
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
     registers,

@@ -6,6 +6,8 @@ import type { ControlMessage, JournalEvent, Whisper } from './event.ts';
 export interface Bus {
   /** False while other nodes are out of reach. */
   readonly isConnected: boolean;
+  /** To where messages are carried, lately; 0 within one process. */
+  readonly roundTripSeconds: number;
   /** Never waits and never throws. */
   publish(topic: string, message: BusMessage): void;
   /** What is published to a topic is told from when `listening` resolves, or sooner. */
@@ -37,6 +39,7 @@ export const addressOf = (epoch: string, topic: string) => `${epoch}:${topic}`;
 /** The bus of a single process: a message is told before `publish` returns. */
 export class MemoryBus implements Bus {
   readonly isConnected = true;
+  readonly roundTripSeconds = 0;
   #listeners = new Map<string, Set<(message: BusMessage) => void>>();
 
   publish(topic: string, message: BusMessage): void {

@@ -46,6 +46,10 @@ export class RedisBus implements Bus {
     return this.#ends.isReady();
   }
 
+  get roundTripSeconds(): number {
+    return this.#ends.roundTrip();
+  }
+
   publish(topic: string, message: BusMessage): void {
     this.#local.publish(topic, message);
     if (this.#ends.canPublish()) this.#pubsub.publish(topic, message).catch(ignored);

@@ -1,6 +1,7 @@
 import calculateSlot from 'cluster-key-slot';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import {
+  type Answered,
   credentials,
   type Failed,
   ignored,
@@ -60,12 +61,17 @@ export function connectCluster(urls: readonly string[], failed: Failed, back: ()
     const options = { ...subscriberOptions, ...credentials(new URL(urls[0]!)) };
     return new Redis({ ...options, host, port });
   };
-  const subscriber = new ClusterEar({ cluster, open, back, failed });
+  let roundTrip = 0;
+  const answered = (seconds: number) => {
+    roundTrip = seconds;
+  };
+  const subscriber = new ClusterEar({ cluster, open, back, failed, answered });
   return {
     publisher: { publish: (channel, message) => cluster.spublish(channel, message) },
     subscriber,
     canPublish: () => cluster.status === 'ready',
     isReady: () => cluster.status === 'ready' && subscriber.isReady,
+    roundTrip: () => roundTrip,
     close: () => {
       subscriber.close();
       close();
@@ -167,13 +173,13 @@ class ClusterEar implements Ear {
   }
 
   #join(host: string, port: number) {
-    const { open, back, failed } = this.#options;
+    const { open, back, failed, answered } = this.#options;
     const client = open(host, port);
     const ear = new ServerEar({ client, isSharded: true, back, failed });
     ear.on('message', (channel, message) => {
       for (const tell of this.#tells) tell(channel, message);
     });
-    return { ear, close: watch(client, failed) };
+    return { ear, close: watch(client, failed, answered) };
   }
 }
 
@@ -182,4 +188,5 @@ interface ClusterEarOptions {
   open(host: string, port: number): Redis;
   back(): void;
   failed: Failed;
+  answered: Answered;
 }

@@ -2,6 +2,8 @@ import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import { listenToHeart } from '../lib/heart.ts';
 
 export type Failed = (error: unknown) => void;
+/** A ping was answered within so many seconds. */
+export type Answered = (seconds: number) => void;
 
 const firstRetryMs = 50;
 const slowestRetryMs = 500;
@@ -60,9 +62,9 @@ export function tellOnce(client: Redis | Cluster, failed: Failed): void {
 }
 
 /** Connects, and drops a connection that has gone silent. Tells once of each loss. The answer ends it for good. */
-export function watch(client: Redis, failed: Failed): () => void {
+export function watch(client: Redis, failed: Failed, answered?: Answered): () => void {
   tellOnce(client, failed);
-  const stop = ping(client);
+  const stop = ping(client, answered);
   client.connect().catch(ignored);
   return () => {
     stop();
@@ -71,11 +73,16 @@ export function watch(client: Redis, failed: Failed): () => void {
 }
 
 /** Drops a connection that has gone silent; whoever made it makes another. The answer ends the pinging. */
-export function ping(client: Redis): () => void {
+export function ping(client: Redis, answered?: Answered): () => void {
   return listenToHeart({
     everyMs: beatMs,
     beats: mostBeats,
-    ask: async () => client.status === 'ready' && client.ping(),
+    ask: async () => {
+      if (client.status !== 'ready') return;
+      const askedAt = performance.now();
+      await client.ping();
+      answered?.((performance.now() - askedAt) / 1_000);
+    },
     silent: () => client.disconnect(true),
   });
 }

@@ -10,6 +10,8 @@ export interface Ends {
   canPublish(): boolean;
   /** Both ends, to every server that there is. */
   isReady(): boolean;
+  /** Of the last ping, in seconds. */
+  roundTrip(): number;
   close(): void;
 }
 
@@ -18,12 +20,17 @@ export function connectSingle(urls: readonly string[], failed: Failed, back: () 
   const publisher = openSingle(urls, publisherOptions);
   const client = openSingle(urls, subscriberOptions);
   const subscriber = new ServerEar({ client, isSharded: false, back, failed });
-  const ends = [publisher, client].map((each) => watch(each, failed));
+  let roundTrip = 0;
+  const answered = (seconds: number) => {
+    roundTrip = seconds;
+  };
+  const ends = [publisher, client].map((each) => watch(each, failed, answered));
   return {
     publisher,
     subscriber,
     canPublish: () => publisher.status === 'ready',
     isReady: () => publisher.status === 'ready' && subscriber.isReady,
+    roundTrip: () => roundTrip,
     close: () => {
       for (const end of ends) end();
     },

@@ -15,7 +15,7 @@ export type Observe = ReturnType<typeof createObservation>;
 
 /**
  * What holds for every operation while it runs, on whatever wire: it is traced, timed and counted, its errors are
- * presented with whose they are, and that it is slow is said. Of a subscription it is the time until it is accepted.
+ * presented with whose they are, and that it is slow is said. Of a subscription it is the finding of what it follows.
  */
 export function createObservation({ tracer, log, present, measured, slowMs }: ObservationParts) {
   const gates = new Map<string, () => number>();

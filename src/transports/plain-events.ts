@@ -99,7 +99,9 @@ class PlainStream {
       if (error instanceof Refusal && error.code === 'POSITION_EXPIRED') return false;
       throw error;
     });
-    if (!isContinued) await this.#followFromNow();
+    if (isContinued) return;
+    this.#parts.meter.resumed('expired');
+    await this.#followFromNow();
   }
 
   async #followFromNow(): Promise<void> {

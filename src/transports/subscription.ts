@@ -1,5 +1,6 @@
 import type { ExecutionResult } from 'graphql';
 import { positionExpired, rightTakenAway } from '../errors.ts';
+import type { Meter } from '../realtime/meter.ts';
 import type { Source } from '../realtime/source.ts';
 import type { EndReason, Subscriber } from '../realtime/subscriber.ts';
 import type { Groups, ViewerSink } from './groups.ts';
@@ -11,12 +12,13 @@ export type Opened = { readonly subscriber: Subscriber } | { readonly refused: E
 export type OpenSubscription = ReturnType<typeof createOpenSubscription>;
 
 /** Authorises, joins a group and starts: the same for every wire. Resolves once the subscription is accepted. */
-export function createOpenSubscription({ operations, groups, present }: SubscriptionParts) {
+export function createOpenSubscription({ operations, groups, present, meter }: SubscriptionParts) {
   return async (prepared: Prepared, sink: ViewerSink): Promise<Opened> => {
     const source = await operations.subscribe(prepared);
-    if (!('options' in source)) return { refused: source };
     // Only those who are signed in are given a source.
-    return start(prepared, source, sink);
+    const opened = 'options' in source ? await start(prepared, source, sink) : { refused: source };
+    if ('refused' in opened && isExpired(opened.refused)) meter.resumed('expired');
+    return opened;
   };
 
   async function start(prepared: Prepared, source: Source, sink: ViewerSink): Promise<Opened> {
@@ -31,6 +33,9 @@ export function createOpenSubscription({ operations, groups, present }: Subscrip
   }
 }
 
+const isExpired = ({ errors }: ExecutionResult) =>
+  errors?.some(({ extensions }) => extensions.code === 'POSITION_EXPIRED') ?? false;
+
 /** What a client is told when the server ends its subscription. */
 export function endError(reason: EndReason) {
   return reason === 'expired' ? positionExpired() : rightTakenAway();
@@ -40,4 +45,5 @@ interface SubscriptionParts {
   readonly operations: Operations;
   readonly groups: Groups;
   readonly present: Present;
+  readonly meter: Meter;
 }

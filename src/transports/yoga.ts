@@ -34,6 +34,7 @@ export function createGraphQL(parts: YogaParts): Yoga {
     plugins: [
       usePersistedOperations(findText),
       useErrorCodes(),
+      useCountedRefusals(present),
       useOperationLimits(limits, { hideSuggestions }),
       useGraphqlJs(observe, { hideSuggestions }),
       useNoSubscriptionsOverPlainHttp(),
@@ -78,6 +79,16 @@ function useErrorCodes(): Plugin {
       ({ result }) => {
         for (const error of result) error.extensions.code ??= 'GRAPHQL_VALIDATION_FAILED';
       },
+  };
+}
+
+/** What is refused before it is executed is counted and logged as what fails in it is. */
+function useCountedRefusals(present: Present): Plugin {
+  return {
+    onResultProcess: ({ result }) => {
+      for (const { errors } of [result].flat() as ExecutionResult[])
+        for (const error of errors ?? []) present(error);
+    },
   };
 }
 
