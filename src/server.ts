@@ -132,8 +132,7 @@ export async function serve(
     led: nodeLog.led,
     ...relaying[database.kind],
   });
-  epochs.onChange((all) => {
-    const until = all[1]!.until!;
+  epochs.onChange((all, until) => {
     nodeLog.renewed(until);
     positions.renew(all);
     hub.renew(until);
