@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
 
 export default defineConfig({
   // Without it graphql would be loaded twice, once for us and once for the libraries.
@@ -8,9 +9,13 @@ export default defineConfig({
     globalSetup: 'test/support/global-setup.ts',
     reporters: ['default', './test/support/closing-line-reporter.ts'],
     pool: 'forks',
+    // To load everything and to warm up costs seconds. No file leaves anything behind for the next one.
     isolate: false,
-    maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // More than there are cores: half of the time is spent waiting.
+    maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
+    // The end of what hangs; how long something may take is for a test to say.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
   },
 });

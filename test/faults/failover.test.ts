@@ -11,7 +11,7 @@ import { redisUrl, type TestServer, testServer } from '../support/server.ts';
 const follow =
   'subscription Follow($after: Position) { channelMessage(channel: "general", after: $after) { body } }';
 const send =
-  'mutation Send($body: String!) { sendMessage(input: { channel: "general", body: $body }) { id } }';
+  'mutation Send($body: String!) { sendMessage(input: { channel: "general", body: $body, clientId: $body }) { id } }';
 
 /** The standby of a moment: what the primary wrote after it, it has not got. */
 async function promote(copy: string, port: number): Promise<OwnPostgres> {
@@ -23,9 +23,7 @@ async function promote(copy: string, port: number): Promise<OwnPostgres> {
   return standby;
 }
 
-test('a standby that is promoted without the last events expires what lies behind it, and nothing else', {
-  timeout: 120_000,
-}, async () => {
+test('a standby that is promoted without the last events expires what lies behind it, and nothing else', async () => {
   let primary = await startPostgres(findPrograms()!);
   const original = primary.folder;
   const nodes: TestServer[] = [];

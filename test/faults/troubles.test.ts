@@ -27,9 +27,6 @@ const cases: [string, number, BusKind, readonly string[]][] = [
 
 test.each(cases)(
   '%s lose nothing, repeat nothing and show everybody one order',
-  {
-    timeout: 120_000,
-  },
   async (_what, nodes, bus, names) => {
     const lines: string[] = [];
     const held = ordeal({

@@ -372,7 +372,7 @@ describe.each(databases)('events of models on %s', (kind) => {
     for (const { socket } of [ada, bob, eve, root]) await socket.close();
   });
 
-  test('come once each and in order out of one statement of many rows', { timeout: 120_000 }, async () => {
+  test('come once each and in order out of one statement of many rows', async () => {
     const many = kind === 'postgres' ? 50_000 : 5_000;
     const { name, model } = await table('id int primary key, part int');
     const [whole, part] = [

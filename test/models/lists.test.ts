@@ -130,7 +130,7 @@ describe.each(databases)('lists on %s', (kind) => {
           expect(list.failure).toBeUndefined();
           const found = sorted(list.rows);
           expect({ viewer, request, rows: found }).toEqual({ viewer, request, rows: sorted(await query()) });
-        }, 20_000);
+        });
       }
     }
     expect(lists[0]!.list.expirations).toBeGreaterThanOrEqual(1);

@@ -2,10 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { callerOf } from '../support/caller.ts';
 import { freshDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { runScript, type ServerProcess, spawnServer, tokenOf } from '../support/process.ts';
-import { databases } from '../support/server.ts';
+import { databases, secret } from '../support/server.ts';
 import { EventStreamClient } from '../support/sse.ts';
 import { type Payload, SocketClient, type Stream } from '../support/websocket.ts';
 
@@ -51,9 +52,10 @@ describe.each(databases)('a server process on %s', (kind) => {
     await rm(folder, { recursive: true });
   });
 
-  test('keeps everything over a stop and a start, and is ready within ten seconds', async () => {
+  test('keeps everything over a stop and a start, and is ready after less than ten seconds of a core', async () => {
     const first = await spawnServer(environment);
-    expect(first.startedWithinMs).toBeLessThan(10_000);
+    // By the clock it would depend on what else this machine does.
+    expect(await callerOf(first.url, secret).metric('process_cpu_seconds_total')).toBeLessThan(10);
     expect(first.output()).toMatch(/^demo token +\S+\.\S+\.\S+$/m);
     await ask(first, create);
     await ask(first, send, { body: 'kept' });
@@ -95,7 +97,7 @@ describe.each(databases)('a server process on %s', (kind) => {
     const stream = socket.run({ query: follow, variables: { after: held.position } });
     const hearing = hear(stream, held);
     await ask(server, send, { body: 'the end' });
-    await eventually(() => expect(held.bodies.at(-1)).toBe('the end'), 15_000);
+    await eventually(() => expect(held.bodies.at(-1)).toBe('the end'));
     expect(new Set(held.bodies).size).toBe(held.bodies.length);
     expect(acknowledged.filter((body) => !held.bodies.includes(body))).toEqual([]);
     socket.cut();

@@ -29,7 +29,7 @@ beforeEach(async () => {
 afterEach(() => close());
 
 describe('a client that leaves', () => {
-  test('leaves nothing behind, after 1,000 of them in every way there is', { timeout: 120_000 }, async () => {
+  test('leaves nothing behind, after 1,000 of them in every way there is', async () => {
     const come = async (index: number) => {
       if (index % 4 === 0) {
         const stream = await server.events('ada', { query: follow });
@@ -66,7 +66,7 @@ describe.each([
   ['WebSocket', 'websocket', readSocket],
   ['SSE', 'sse', readEvents],
 ])('a reader over %s that does not read', (_wire, transport, open) => {
-  test('costs bounded memory, and gets everything when it reads again', { timeout: 120_000 }, async () => {
+  test('costs bounded memory, and gets everything when it reads again', async () => {
     const count = 3_000;
     const padding = 'x'.repeat(8_000);
     const reader = await open();

@@ -6,7 +6,7 @@ const writers = 16;
 const perWriter = 60;
 
 describe('transactions that commit late and out of order', () => {
-  test('lose none of their events, and those that roll back have none', { timeout: 120_000 }, async () => {
+  test('lose none of their events, and those that roll back have none', async () => {
     const server = await testServer('postgres');
     const socket = await server.socket('ada');
     const stream = socket.run({ query: 'subscription { eventReceived { type } }' });

@@ -151,7 +151,7 @@ describe('a relay that does not know how its batch ended', () => {
     relay.start();
     await write(count);
 
-    await eventually(() => expect(covered).toBe(count), 30_000);
+    await eventually(() => expect(covered).toBe(count));
     expect(heard).toEqual(Array.from({ length: count }, (_, index) => index + 1));
     await relay.close();
     await expectWhole(count);

@@ -119,7 +119,7 @@ describe.each(databases)('a position on %s', (kind) => {
 });
 
 describe.each(databases)('a trimmed position on %s', (kind) => {
-  test('is told apart from a position of a topic that was merely quiet', { timeout: 60_000 }, async () => {
+  test('is told apart from a position of a topic that was merely quiet', async () => {
     const server = await testServer(kind, { JOURNAL_RETENTION: '4s' });
     await server.ask('ada', create);
     await server.ask('ada', 'mutation { createChannel(input: { name: "quiet" }) { id } }');
@@ -132,7 +132,7 @@ describe.each(databases)('a trimmed position on %s', (kind) => {
       const frame = await stream.frame();
       stream.leave();
       expect(frame).toMatchObject({ type: 'error', payload: [{ extensions: { code: 'POSITION_EXPIRED' } }] });
-    }, 40_000);
+    }, 60_000);
     const quiet = socket.run({ query: follow.replace('general', 'quiet'), variables: { after: position } });
     await server.ask('ada', send.replace('general', 'quiet'), { body: 'first' });
     expect((await quiet.next()).data.channelMessage.body).toBe('first');

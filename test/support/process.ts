@@ -11,15 +11,12 @@ export interface ServerProcess {
   readonly url: string;
   readonly output: () => string;
   readonly errors: () => string;
-  /** From the start to the line that says where it listens. */
-  readonly startedWithinMs: number;
   signal(name: NodeJS.Signals): void;
   /** The exit code, null after a signal that ended it. */
   readonly ended: Promise<number | null>;
 }
 
 export async function spawnServer(environment: Record<string, string>): Promise<ServerProcess> {
-  const startedAt = performance.now();
   const child = spawn(process.execPath, ['scripts/start.js'], {
     env: environmentOf(environment),
     stdio: 'pipe',
@@ -35,8 +32,7 @@ export async function spawnServer(environment: Record<string, string>): Promise<
     });
     void ended.then((code) => reject(new Error(`ended with ${code}: ${output()}${errors()}`)));
   });
-  const startedWithinMs = performance.now() - startedAt;
-  return { url, output, errors, startedWithinMs, signal: (name) => child.kill(name), ended };
+  return { url, output, errors, signal: (name) => child.kill(name), ended };
 }
 
 /** A command to its end. */

@@ -1,12 +1,14 @@
+import { pause } from './eventually.ts';
+
 /** Waits for a condition; what is named is what did not come true in time. An error ends the wait at once. */
 export async function until(
   what: string,
   withinMs: number,
   holds: () => boolean | Promise<boolean>,
 ): Promise<void> {
-  const deadline = performance.now() + withinMs;
+  const startedAt = performance.now();
   while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`Not within ${withinMs} ms: ${what}.`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    if (performance.now() - startedAt > withinMs) throw new Error(`Not within ${withinMs} ms: ${what}.`);
+    await pause(startedAt);
   }
 }

@@ -149,7 +149,7 @@ const follow = (channel: string) => ({
 
 describe('a client that stops reading, and whose connection is ended', () => {
   // In a process of its own, so that its hanging does not hang the test.
-  test('does not keep the server from serving others until it is gone', { timeout: 120_000 }, async () => {
+  test('does not keep the server from serving others until it is gone', async () => {
     const { url } = await spawnServer({ DATA_DIR: 'memory:', SEND_BUFFER_BYTES: String(sendBufferBytes) });
     const token = await tokenOf('bob', ['admin']);
     const ask = async (query: string, variables = {}, signal?: AbortSignal) => {
