@@ -177,12 +177,9 @@ describe('a user', () => {
   /** As if it had closed so much earlier. */
   const elapse = (seconds: number) =>
     server.sql(`update realtime_connections set closed_at = closed_at - interval '${seconds} s'`);
-  const closed = (id: string) =>
-    eventually(async () =>
-      expect(
-        await server.sql(`select 1 from realtime_connections where user_id = '${id}' and closed_at is null`),
-      ).toEqual([]),
-    );
+  const rowsOf = (id: string) =>
+    server.sql(`select 1 from realtime_connections where user_id = '${id}' and closed_at is null`);
+  const closed = (id: string) => eventually(async () => expect(await rowsOf(id)).toEqual([]));
 
   test('is online while connected by whatever wire, and for the grace after that', async () => {
     expect(await isOnline(server, 'ada')).toBe(false);
@@ -190,6 +187,8 @@ describe('a user', () => {
     const events = await server.events('ada', { query: 'subscription { eventReceived { id } }' });
     await events.opened;
     expect(await isOnline(server, 'ada')).toBe(true);
+    // One that is gone before it was written down was never there.
+    await eventually(async () => expect(await rowsOf('ada')).toHaveLength(2));
     await socket.close();
     await elapse(3_600);
     expect(await isOnline(server, 'ada')).toBe(true);
