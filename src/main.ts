@@ -4,6 +4,7 @@ import { DirectoryLockedError } from './lib/directory-lock.ts';
 import { describeError } from './observability/error.ts';
 import { createLog, type Log } from './observability/log.ts';
 import { secretsOf } from './observability/secrets.ts';
+import { meetTheUnexpected } from './observability/unexpected.ts';
 import { createVeil } from './observability/veil.ts';
 import { type RunningServer, startServer } from './server.ts';
 import { pollingNotice } from './transports/health.ts';
@@ -39,21 +40,6 @@ async function main(): Promise<void> {
     ].join('\n'),
   );
   closeWhenAsked(server, log);
-}
-
-/**
- * A failure that nobody waited for is a library's, and harms nobody else. Behind an exception that nobody caught it
- * is not known what still holds: other nodes take over.
- */
-function meetTheUnexpected(log: Log, count: () => void): void {
-  process.on('unhandledRejection', (reason) => {
-    count();
-    log.error({ err: reason }, 'something failed that nobody had waited for');
-  });
-  process.on('uncaughtException', (error) => {
-    log.fatal({ err: error }, 'the process ends: nobody has caught this');
-    process.exit(1);
-  });
 }
 
 function closeWhenAsked(server: RunningServer, log: Log): void {

@@ -31,7 +31,7 @@ export interface Fitness {
   readonly missing: number;
   /** So many have been applied that this program does not know: by a newer one. */
   readonly unknown: number;
-  /** A standby, for one. */
+  /** A standby, or one whose disk is full. */
   readonly isReadOnly: boolean;
 }
 
@@ -41,7 +41,8 @@ export function createFitnessCheck(database: Pick<Database, 'query'>): () => Pro
   return async () => {
     try {
       const rows = await database.query<{ hash: string | null; isReadOnly: boolean }>(
-        `select hash, pg_is_in_recovery() as "isReadOnly" from (select 1) one left join realtime_migrations on true`,
+        `select hash, current_setting('transaction_read_only')::boolean as "isReadOnly"
+           from (select 1) one left join realtime_migrations on true`,
       );
       const applied = rows.flatMap(({ hash }) => hash ?? []);
       const unknown = applied.filter((hash) => !known.has(hash)).length;

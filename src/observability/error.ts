@@ -21,20 +21,25 @@ export interface DescribedError {
 
 /** An error as the log has it: with its causes, and without the values that it was about. */
 export function describeError(error: unknown, depth = 0): DescribedError {
-  if (!(error instanceof Error)) return { type: typeof error, message: short(String(error)) };
+  if (!(error instanceof Error)) return { type: typeof error, message: short(textOf(error)) };
   const { name, cause, stack = '' } = error;
-  const message = short(error.message.replace(parameters, ''));
+  const said = textOf(error.message);
+  const message = short(said.replace(parameters, ''));
   const type = error.constructor.name.length > 1 ? error.constructor.name : name;
-  const frames = stack.split('\n').filter((line) => /^\s+at /.test(line));
+  // A message may look like frames: they begin behind it.
+  const from = stack.indexOf(said);
+  const frames = stack
+    .slice(from < 0 ? 0 : from + said.length)
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line));
   return {
     type,
     message,
-    // What the message holds does not look like a frame.
     stack: [`${type}: ${JSON.stringify(message).slice(1, -1)}`, ...frames].join('\n'),
     ...Object.fromEntries(told.flatMap((key) => (key in error ? [[key, detail(error, key)]] : []))),
     ...(cause === undefined || depth === deepest ? {} : { cause: describeError(cause, depth + 1) }),
     ...(error instanceof AggregateError
-      ? { errors: error.errors.slice(0, deepest).map(String).map(short) }
+      ? { errors: error.errors.slice(0, deepest).map(textOf).map(short) }
       : {}),
   };
 }
@@ -42,6 +47,15 @@ export function describeError(error: unknown, depth = 0): DescribedError {
 function detail(error: Error, key: string): unknown {
   const value = (error as unknown as Record<string, unknown>)[key];
   return typeof value === 'number' ? value : short(String(value));
+}
+
+/** Whatever has been thrown: not all of it has a text. */
+function textOf(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return Object.prototype.toString.call(thrown);
+  }
 }
 
 const short = (text: string) => (text.length > longestMessage ? `${text.slice(0, longestMessage)}…` : text);

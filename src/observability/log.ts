@@ -9,19 +9,20 @@ const standardError = 2;
 
 /**
  * JSON lines on standard error, readable in a terminal. Standard output is for what a person asked to see.
- * One thing is one line, whatever clients have put into it; `secrets` are in none of them.
+ * One thing is one line, whatever clients have put into it; `secrets` are in none of them. `destination` is a file's descriptor.
  */
 export function createLog(
   level: string,
   secrets: readonly string[] = [],
   isTerminal: boolean = process.stderr.isTTY,
+  destination = standardError,
 ): Log {
   const veil = createVeil(secrets);
   const streamWrite = isTerminal ? (line: string) => legible(veil(line)) : veil;
   const options = { level, serializers: { err: describeError }, hooks: { streamWrite } };
   return isTerminal
-    ? pino(options, pretty({ destination: standardError, sync: true, ignore: 'pid,hostname' }))
-    : pino(options, pino.destination({ dest: standardError, sync: true }));
+    ? pino(options, pretty({ destination, sync: true, ignore: 'pid,hostname' }))
+    : pino(options, pino.destination({ dest: destination, sync: true }));
 }
 
 /** The same complaint is made once in so long, with how often there was reason for it. */
