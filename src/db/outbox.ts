@@ -1,5 +1,5 @@
 import { v7 as uuid } from 'uuid';
-import type { Database, Transaction } from './database.ts';
+import type { Transaction } from './database.ts';
 
 /** Who an event is for, and the topic that they hear it under. */
 export interface Recipient {
@@ -22,12 +22,6 @@ export interface NewEvent {
 
 /** As the outbox takes it. */
 export type OutboxRow = ReturnType<typeof toRow>;
-
-/** How many wait for the relay. */
-export async function countWaiting(database: Database): Promise<number> {
-  const [row] = await database.query<{ count: number }>('select count(*)::int as count from realtime_outbox');
-  return row!.count;
-}
 
 /** Appends events to the transaction of the fact: they leave with its commit. Answers the events' ids. */
 export function append(tx: Transaction, ...events: readonly NewEvent[]): string[] {
