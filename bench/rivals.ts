@@ -36,32 +36,7 @@ export const generous = { ...unlimited, DRAIN_SECONDS: '0' };
 
 /** The three, each alone while it is measured. */
 export const rivals: Record<Rival['name'], (channels: readonly string[]) => Promise<Rival>> = {
-  async ours(channels) {
-    const [database, redis] = [await startPostgres(findPrograms()!), await startRedis()];
-    const port = await freePort();
-    const environment = { DATABASE_URL: database.url, REDIS_URL: redis.url, ...generous };
-    const node = new NodeProcess({
-      name: 'node',
-      main: await buildMain(),
-      host: '127.0.0.1',
-      port,
-      environment,
-    });
-    await node.start();
-    const token = await signToken('owner');
-    for (const name of channels) {
-      const query = `mutation { createChannel(input: { name: "${name}" }) { id } }`;
-      const { errors } = await post(node.url, { token }, { query });
-      if (errors) throw new Error(JSON.stringify(errors));
-    }
-    const stop = async () => {
-      await node.kill();
-      await redis.stop();
-      await database.stop();
-    };
-    const publish = publisher(node.url, token);
-    return { name: 'ours', port, pid: node.pid!, databaseUrl: database.url, publish, stop };
-  },
+  ours: (channels) => startOurs(channels),
 
   async floor() {
     const { child, port, stop } = await launch('servers/floor.ts', []);
@@ -75,6 +50,37 @@ export const rivals: Record<Rival['name'], (channels: readonly string[]) => Prom
     return { name: 'peer', port, pid: child.pid!, publish, stop: () => stop().then(() => redis.stop()) };
   },
 };
+
+/** With PostgreSQL and Redis of its own. */
+export async function startOurs(
+  channels: readonly string[],
+  settings: Readonly<Record<string, string>> = generous,
+): Promise<Rival> {
+  const [database, redis] = [await startPostgres(findPrograms()!), await startRedis()];
+  const port = await freePort();
+  const environment = { DATABASE_URL: database.url, REDIS_URL: redis.url, ...settings };
+  const node = new NodeProcess({
+    name: 'node',
+    main: await buildMain(),
+    host: '127.0.0.1',
+    port,
+    environment,
+  });
+  await node.start();
+  const token = await signToken('owner');
+  for (const name of channels) {
+    const query = `mutation { createChannel(input: { name: "${name}" }) { id } }`;
+    const { errors } = await post(node.url, { token }, { query });
+    if (errors) throw new Error(JSON.stringify(errors));
+  }
+  const stop = async () => {
+    await node.kill();
+    await redis.stop();
+    await database.stop();
+  };
+  const publish = publisher(node.url, token);
+  return { name: 'ours', port, pid: node.pid!, databaseUrl: database.url, publish, stop };
+}
 
 function publisher(url: string, token: string): Rival['publish'] {
   let agent = new Agent({ keepAlive: true });

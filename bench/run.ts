@@ -4,6 +4,7 @@ import { cpus } from 'node:os';
 import { channelsOfFive } from './channels.ts';
 import { connect } from './connect.ts';
 import { fanout } from './fanout.ts';
+import { flood } from './flood.ts';
 import { idle } from './idle.ts';
 import { latency } from './latency.ts';
 import { models } from './models.ts';
@@ -20,6 +21,7 @@ const benchmarks: Record<string, () => Promise<Row[]>> = {
   channels: channelsOfFive,
   connect,
   fanout,
+  flood,
   idle,
   latency,
   models,
