@@ -20,7 +20,10 @@ const settleMs = 2_000;
 const send =
   'mutation Send($channel: String!, $body: String!) { sendMessage(input: { channel: $channel, body: $body }) { id } }';
 
-/** What well-behaved clients notice of somebody who is not, at default limits. `--only bombs` narrows it down. */
+/**
+ * What well-behaved clients notice of somebody who is not, at default limits. Where there are two cores, the flood has
+ * one of them: the flood of `nothing` shows what that alone does. `--only bombs,silent` narrows it down.
+ */
 export async function flood(): Promise<Row[]> {
   const only = process.argv[process.argv.indexOf('--only') + 1]?.split(',') ?? [];
   const chosen = floods.filter((each) => !process.argv.includes('--only') || only.includes(each));
