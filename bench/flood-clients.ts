@@ -66,6 +66,17 @@ const floods: Record<Flood, () => void | Promise<void>> = {
     for (let count = 0; count < 40; count += 1) dial(upgrade);
   },
 
+  texts: async () => {
+    // None has been seen before, and each is as long as an operation may be.
+    const next = (index: number) => {
+      const fields = Array(900).fill('id');
+      const query = `subscription T${asked}x${index} { channelMessage(channel: "${target.channel}") { ${fields.join(' ')} } }`;
+      return { id: `${index}`, type: 'subscribe', payload: { query } };
+    };
+    const sockets = await Promise.all(Array.from({ length: mostSockets }, openSocket));
+    await Promise.all(sockets.map((socket) => pour(socket, next)));
+  },
+
   bombs: () => {
     // Just as many tokens as are still parsed.
     const aliases = Array.from({ length: 2_400 }, (_, index) => `a${index}:viewer{id}`);

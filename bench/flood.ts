@@ -6,7 +6,16 @@ import type { Target } from './flood-clients.ts';
 import { cpuOf, pause, percentile, type Rival, startOurs, subscriptionTo } from './rivals.ts';
 import type { Row } from './run.ts';
 
-const floods = ['nothing', 'messages', 'operations', 'subscribes', 'connects', 'silent', 'bombs'] as const;
+const floods = [
+  'nothing',
+  'messages',
+  'operations',
+  'subscribes',
+  'connects',
+  'silent',
+  'texts',
+  'bombs',
+] as const;
 export type Flood = (typeof floods)[number];
 
 /** Each keeps to the default limits: 300 operations a minute of 600, 50 messages in ten seconds of 60. */

@@ -4,39 +4,55 @@ const mostParts = 200_000;
 /** What is shorter cannot be much of either. */
 const harmless = 16_384;
 
+/** Whether JSON in UTF-8 is of more parts, or of more levels, than is read here. */
+export function isExcessive(json: Buffer): boolean {
+  return json.length > harmless && new JsonShape().isExcessiveWith(json);
+}
+
 /**
- * Whether a text of JSON is of more parts, or of more levels, than is read here. It is looked at before it is parsed:
- * four megabytes of brackets take half a second to parse, and four milliseconds to look at.
+ * Looks at JSON before it is parsed, and while it still arrives: four megabytes of brackets take half a second to parse,
+ * and are refused here with the first fifth of a megabyte.
  */
-export function isExcessive(json: string): boolean {
-  if (json.length <= harmless) return false;
-  let [depth, parts] = [0, 0];
-  for (let at = 0; at < json.length; at += 1) {
-    const code = json.charCodeAt(at);
-    if (code === quote) {
-      at = endOfString(json, at);
-      if (at === -1) return false;
-    } else if (code === brace || code === bracket) {
-      depth += 1;
-      parts += 1;
-    } else if (code === brace + 2 || code === bracket + 2) depth -= 1;
-    else if (code === comma) parts += 1;
-    if (depth > deepest || parts > mostParts) return true;
+export class JsonShape {
+  #depth = 0;
+  #parts = 0;
+  /** In what has been seen, a string has begun and not ended; and in it an escape. */
+  #isString = false;
+  #isEscape = false;
+
+  /** With the next bytes of UTF-8, in which what is looked for stands for nothing else. */
+  isExcessiveWith(bytes: Buffer): boolean {
+    let [depth, parts] = [this.#depth, this.#parts];
+    for (let at = this.#isString ? this.#endOfString(bytes, 0) : 0; at < bytes.length; at += 1) {
+      const byte = bytes[at];
+      if (byte === quote) at = this.#endOfString(bytes, at + 1);
+      else if (byte === brace || byte === bracket) {
+        depth += 1;
+        parts += 1;
+      } else if (byte === brace + 2 || byte === bracket + 2) depth -= 1;
+      else if (byte === comma) parts += 1;
+      if (depth > deepest || parts > mostParts) return true;
+    }
+    [this.#depth, this.#parts] = [depth, parts];
+    return false;
   }
-  return false;
+
+  /** Where the string ends that goes on at `start`; behind the last byte where it does not. */
+  #endOfString(bytes: Buffer, start: number): number {
+    const first = this.#isEscape ? start + 1 : start;
+    let end = bytes.indexOf(quote, first);
+    while (end !== -1 && isEscaped(bytes, first, end)) end = bytes.indexOf(quote, end + 1);
+    this.#isString = end === -1;
+    this.#isEscape = this.#isString && isEscaped(bytes, first, bytes.length);
+    return this.#isString ? bytes.length : end;
+  }
 }
 
 const [quote, comma, bracket, backslash, brace] = [0x22, 0x2c, 0x5b, 0x5c, 0x7b];
 
-/** -1 where it has none. */
-function endOfString(json: string, start: number): number {
-  let end = json.indexOf('"', start + 1);
-  while (end !== -1 && isEscaped(json, end)) end = json.indexOf('"', end + 1);
-  return end;
-}
-
-function isEscaped(json: string, at: number): boolean {
-  let first = at;
-  while (json.charCodeAt(first - 1) === backslash) first -= 1;
-  return (at - first) % 2 === 1;
+/** Whether what stands `at` is, in a string that is read from `first` on. */
+function isEscaped(bytes: Buffer, first: number, at: number): boolean {
+  let start = at;
+  while (start > first && bytes[start - 1] === backslash) start -= 1;
+  return (at - start) % 2 === 1;
 }

@@ -7,6 +7,7 @@ import { clientNetworkOf } from '../lib/network.ts';
 import type { Log } from '../observability/log.ts';
 import { Counter } from '../redis/counter.ts';
 import { Allowance } from './allowance.ts';
+import { type Effort, Efforts, effortless } from './effort.ts';
 import { createNotices } from './notices.ts';
 import { Pace } from './pace.ts';
 import { type Guest, type Leave, Places } from './places.ts';
@@ -27,6 +28,7 @@ export function createGuard({ limits, redisUrls, database, node, scope, log, fai
   const messages = allowance('messages', limits.messageRatePerUser);
   const repeats = new Repeats({ counter, scope });
   const places = new Places({ most: limits.connectionsPerUser, counts, failed });
+  const efforts = new Efforts();
   const noticed = createNotices(log);
 
   return {
@@ -45,6 +47,12 @@ export function createGuard({ limits, redisUrls, database, node, scope, log, fai
       if (refusedMs === null) return;
       noticed('OPERATION_RATE_PER_USER', { userId: viewer?.id, address });
       throw rateLimited('Too many operations in too short a time.', refusedMs);
+    },
+
+    /** What they make this node do while nobody else is served. */
+    effortOf(viewer: Viewer | null, address: string | null): Effort {
+      if (viewer?.roles.includes('service')) return effortless;
+      return efforts.of(ownerOf(viewer, address), () => noticed('effort', { userId: viewer?.id, address }));
     },
 
     /** One message. The answer takes it back: it was not sent after all. @throws RATE_LIMITED */

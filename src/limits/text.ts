@@ -7,21 +7,39 @@ export const mostLines = 4_000;
 /** Whoever reads a tree goes as deep as it is. A JSON value has up to 32 levels, and stands in fields. */
 export const mostNesting = 200;
 
+export interface TextLimits {
+  readonly tokens: number;
+  readonly aliases: number;
+  readonly directives: number;
+}
+
 /**
- * What is looked at before a text is parsed: in one pass, without a tree and without going into depth.
+ * What is looked at before a text is parsed: in one pass, without a tree and without going into depth. What each
+ * definition has of its own can be counted here already; what it spreads comes to it when there is a tree.
  * @throws OPERATION_TOO_COMPLEX
  */
-export function demandReadable(text: string, mostTokens: number): void {
+export function demandReadable(text: string, limits: TextLimits): void {
   if (text.length > mostCharacters) throw tooComplex('characters', mostCharacters, text.length);
   const lexer = new Lexer(new Source(text));
-  let tokens = 0;
+  const counts = { tokens: 0, aliases: 0, directives: 0 };
+  const count = (measure: keyof TextLimits) => {
+    counts[measure] += 1;
+    if (counts[measure] > limits[measure]) throw tooComplex(measure, limits[measure], counts[measure]);
+  };
   let nesting = 0;
+  let parentheses = 0;
   for (let kind = next(lexer); kind !== TokenKind.EOF; kind = next(lexer)) {
-    tokens += 1;
-    if (tokens > mostTokens) throw tooComplex('tokens', mostTokens, tokens);
+    count('tokens');
     if (opening.has(kind)) nesting += 1;
     else if (closing.has(kind)) nesting -= 1;
     if (nesting > mostNesting) throw tooComplex('nesting', mostNesting, nesting);
+    if (kind === TokenKind.PAREN_L) parentheses += 1;
+    else if (kind === TokenKind.PAREN_R) parentheses -= 1;
+    else if (kind === TokenKind.AT) count('directives');
+    // Within them it stands between an argument and its value.
+    else if (kind === TokenKind.COLON && parentheses === 0) count('aliases');
+    else if (kind === TokenKind.BRACE_R && nesting === 0)
+      Object.assign(counts, { aliases: 0, directives: 0 });
   }
   if (lexer.line > mostLines) throw tooComplex('lines', mostLines, lexer.line);
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Refusal } from '../errors.ts';
-import { isExcessive } from '../lib/json-shape.ts';
+import { JsonShape } from '../lib/json-shape.ts';
+import type { Effort } from '../limits/effort.ts';
 import { excessive } from './excessive.ts';
 import type { Parameters } from './operation.ts';
 
@@ -25,25 +26,38 @@ export function demandJson({ headers }: IncomingMessage): void {
 }
 
 /**
- * Reads a whole body of JSON.
+ * Reads a whole body of JSON when it is the client's turn.
  * @throws HttpRefusal 413 past `most` bytes or for too many values in it, 400 when the client leaves before its end
+ * @throws RATE_LIMITED
  */
-export function readBody(request: IncomingMessage, most: number): Promise<string> {
+export async function readBody(
+  request: IncomingMessage,
+  { most, effort }: { most: number; effort: Effort },
+): Promise<string> {
+  const parts = await collect(request, most);
+  await effort.turn(parts.reduce((bytes, part) => bytes + part.length, 0));
+  return Buffer.concat(parts).toString();
+}
+
+function collect(request: IncomingMessage, most: number): Promise<Buffer[]> {
   const parts: Buffer[] = [];
+  const shape = new JsonShape();
   let bytes = 0;
   return new Promise((resolve, reject) => {
     const cut = () => reject(new HttpRefusal(400, 'BAD_USER_INPUT', 'The body ended too early.'));
+    const refuse = (message: string) => {
+      request.pause();
+      reject(new HttpRefusal(413, 'LIMIT_EXCEEDED', message));
+    };
     request.on('data', (part: Buffer) => {
       bytes += part.length;
-      if (bytes <= most) return void parts.push(part);
-      request.pause();
-      reject(new HttpRefusal(413, 'LIMIT_EXCEEDED', `The body is larger than ${most} bytes.`));
+      if (bytes > most) return refuse(`The body is larger than ${most} bytes.`);
+      if (shape.isExcessiveWith(part)) return refuse(excessive().message);
+      parts.push(part);
     });
     request.once('end', () => {
       request.off('close', cut);
-      const text = Buffer.concat(parts).toString();
-      if (isExcessive(text)) reject(new HttpRefusal(413, 'LIMIT_EXCEEDED', excessive().message));
-      else resolve(text);
+      resolve(parts);
     });
     request.once('error', cut);
     // It may have left while its token was looked at: then there is neither an end nor an error.

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import cors from 'cors';
 import type { Authenticate } from '../auth/authenticate.ts';
 import { forbidden, unauthenticated, unavailable } from '../errors.ts';
+import type { Effort } from '../limits/effort.ts';
 import type { Guard } from '../limits/guard.ts';
 import { wantsEventStream } from './accept.ts';
 import type { ClientAddressOf } from './address.ts';
@@ -74,19 +75,29 @@ export function createHttpHandler(parts: HttpParts) {
     const resume = typeof lastEventId === 'string' && lastEventId !== '' ? [lastEventId] : [];
     const token = tokenOf(request) ?? (wish === 'no' ? null : url.searchParams.get('token'));
     const viewer = token === null ? null : await authenticate(token);
-    const charge = () => parts.guard.operating(viewer, parts.clientAddressOf(request));
+    const address = parts.clientAddressOf(request);
+    const effort = parts.guard.effortOf(viewer, address);
+    const charge = () => parts.guard.operating(viewer, address);
     // Before anything is read, where it can be nothing else than an operation.
     if (wish === 'no') await charge();
     if (request.method === 'GET') parametersOfUrl(url);
-    const body = request.method === 'POST' ? await readBody(request, limits.bodyBytes) : undefined;
+    const body =
+      request.method === 'POST' ? await readBody(request, { most: limits.bodyBytes, effort }) : undefined;
     const parameters = wish === 'no' ? null : parametersFor(request, url, body);
-    if (parameters && (wish === 'preferred' || isSubscription(parameters))) {
+    if (parameters && (wish === 'preferred' || isSubscription(parameters, effort))) {
       if (viewer === null) throw unauthenticated();
       // Over a connection that was open before; it would not be told to leave again.
       if (parts.isDraining()) throw unavailable();
       const isReadOnly = request.method === 'GET';
       const traceparent = traceparentOf(request);
-      return streams(response, { parameters, viewer, lastEventId: resume[0], isReadOnly, traceparent });
+      return streams(response, {
+        parameters,
+        viewer,
+        lastEventId: resume[0],
+        isReadOnly,
+        traceparent,
+        effort,
+      });
     }
     if (wish !== 'no') await charge();
     // Its own kind of request costs a third of the platform's, and less than streams do.
@@ -97,13 +108,14 @@ export function createHttpHandler(parts: HttpParts) {
       resume,
       wire: 'http',
       traceparent: traceparentOf(request),
+      effort,
     });
     response.writeHead(answer.status, Object.fromEntries(answer.headers));
     response.end(await answer.text());
   }
 
-  function isSubscription(parameters: Parameters): boolean {
-    const prepared = parts.operations.prepare(parameters, { viewer: null, resume: [], wire: 'http' });
+  function isSubscription(parameters: Parameters, effort: Effort): boolean {
+    const prepared = parts.operations.prepare(parameters, { viewer: null, resume: [], wire: 'http', effort });
     return !Array.isArray(prepared) && prepared.operation.operation === 'subscription';
   }
 
@@ -138,7 +150,7 @@ interface HttpParts {
   readonly yoga: Yoga;
   readonly operations: Operations;
   readonly authenticate: Authenticate;
-  readonly guard: Pick<Guard, 'operating'>;
+  readonly guard: Pick<Guard, 'operating' | 'effortOf'>;
   readonly clientAddressOf: ClientAddressOf;
   readonly streams: ReturnType<typeof createEventStreams>;
   readonly plain: Plain;

@@ -22,6 +22,7 @@ import { isAway } from '../db/database.ts';
 import type { Viewer } from '../domain/viewer.ts';
 import { type ErrorCode, errorCodes, Refusal, unavailable } from '../errors.ts';
 import { costOf } from '../limits/cost.ts';
+import type { Effort } from '../limits/effort.ts';
 import type { createFindText } from '../limits/persisted.ts';
 import type { About } from '../observability/about.ts';
 import { createComplaint, type Log } from '../observability/log.ts';
@@ -51,6 +52,8 @@ export interface Caller {
   readonly traceparent?: string | undefined;
   /** Left out where there is no connection that keeps its token. */
   readonly refresh?: Refresh;
+  /** Of who asks, where what is asked is bounded. */
+  readonly effort?: Effort;
 }
 
 /** An operation that may be run: parsed and valid. */

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Authenticate } from '../auth/authenticate.ts';
 import type { Notifications } from '../domain/notification.ts';
 import { forbidden, unauthenticated, unavailable } from '../errors.ts';
+import type { Effort } from '../limits/effort.ts';
 import type { Guard } from '../limits/guard.ts';
 import type { ClientAddressOf } from './address.ts';
 import { sendFailure, sendJson, statusOf } from './answer.ts';
@@ -62,16 +63,17 @@ export function createPlain(parts: PlainParts) {
       if (isDraining()) throw unavailable();
       return events.respond({ request, response, url, viewer });
     }
-    await guard.operating(viewer, parts.clientAddressOf(request));
-    const body = method === 'POST' ? await jsonOf(request) : undefined;
+    const address = parts.clientAddressOf(request);
+    await guard.operating(viewer, address);
+    const body = method === 'POST' ? await jsonOf(request, guard.effortOf(viewer, address)) : undefined;
     const parameter = decoded(path.exec(url.pathname)![1] ?? '');
     const { status, ...answer } = await handle({ viewer, url, parameter, body });
     sendJson(response, status, { success: true, ...answer });
   }
 
-  async function jsonOf(request: IncomingMessage): Promise<unknown> {
+  async function jsonOf(request: IncomingMessage, effort: Effort): Promise<unknown> {
     demandJson(request);
-    return parseJson('the body', await readBody(request, limits.bodyBytes));
+    return parseJson('the body', await readBody(request, { most: limits.bodyBytes, effort }));
   }
 
   function fail(response: ServerResponse, error: unknown): void {
@@ -100,7 +102,7 @@ interface Route {
 
 interface PlainParts {
   readonly authenticate: Authenticate;
-  readonly guard: Pick<Guard, 'operating'>;
+  readonly guard: Pick<Guard, 'operating' | 'effortOf'>;
   readonly clientAddressOf: ClientAddressOf;
   readonly events: PlainEvents;
   readonly notifications: Notifications;

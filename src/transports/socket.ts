@@ -6,6 +6,7 @@ import type { Authenticate, Authenticated } from '../auth/authenticate.ts';
 import { createRefresh, type Refresh } from '../auth/refresh.ts';
 import type { ErrorCode } from '../errors.ts';
 import { setAlarm } from '../lib/alarm.ts';
+import { type Effort, effortless } from '../limits/effort.ts';
 import type { Guard } from '../limits/guard.ts';
 import type { Pace } from '../limits/pace.ts';
 import type { Leave } from '../limits/places.ts';
@@ -48,6 +49,8 @@ export class Client implements Connection {
   readonly urlToken: string | null;
   readonly protocol: string;
   readonly pace: Pace;
+  /** Of its viewer, once that is known. */
+  effort: Effort = effortless;
   viewer: Authenticated | null = null;
   readonly refresh: Refresh;
   /** The subscriptions, by id: also those that are not attached yet. */
@@ -135,6 +138,7 @@ export class Client implements Connection {
     // It may have been closed while the token was looked at.
     if (!this.isOpen) return;
     this.viewer = viewer;
+    this.effort = this.#parts.guard.effortOf(viewer, this.ipAddress);
     this.#wire.off('data', this.#countBeforeInit);
     this.#cancelExpiry?.();
     this.#cancelExpiry = setAlarm(viewer.expiresAt, () => this.#close(Closing.TokenExpired));
@@ -189,11 +193,12 @@ export class Client implements Connection {
       // Nothing is done for who has been told to leave.
       if (!this.isOpen) return;
       this.#received();
-      const text = String(data);
-      const refusal = answerToExcess(text, this.#parts.present);
+      const json = data as Buffer;
+      const refusal = answerToExcess(json, this.#parts.present);
       if (refusal === 'close') return this.#close(Closing.BadMessage);
       if (refusal) return void this.send(refusal.error);
-      tell(text).catch((error) => {
+      this.effort.read(json.length);
+      tell(json.toString()).catch((error) => {
         this.#parts.log.error({ err: error }, 'a message could not be handled');
         this.#close(Closing.Internal);
       });
@@ -259,16 +264,17 @@ export class Client implements Connection {
     for (const stream of this.streams.values()) stream.leave();
   }
 
-  /** Who does not read the answers, or floods, is not asked for more questions. */
+  /** Who does not read the answers, floods, or makes the node work without end, is not asked for more questions. */
   #received(): void {
     this.pace.count();
     if (this.isFull) this.#pauseUntil(this.drained());
     const { floodMs } = this.pace;
-    if (floodMs === null || this.#isResting) return;
+    const restMs = floodMs ?? this.effort.restMs;
+    if (restMs === null || this.#isResting) return;
     this.#isResting = true;
-    this.#parts.guard.flooded(this.viewer, this.ipAddress);
+    if (floodMs !== null) this.#parts.guard.flooded(this.viewer, this.ipAddress);
     const rest = new Promise<void>((resolve) => {
-      setTimeout(resolve, Math.min(floodMs, longestRestMs)).unref();
+      setTimeout(resolve, Math.min(restMs, longestRestMs)).unref();
     });
     this.#pauseUntil(
       rest.then(() => {
@@ -322,7 +328,7 @@ interface ClientParts {
   readonly connections: Pick<Connections, 'subscribed'>;
   readonly log: Log;
   readonly limits: { readonly sendBufferBytes: number };
-  readonly guard: Pick<Guard, 'pace' | 'flooded'>;
+  readonly guard: Pick<Guard, 'pace' | 'flooded' | 'effortOf'>;
   /** Something was refused by closing. */
   refused(code: ErrorCode): void;
   /** A payload has been written. */

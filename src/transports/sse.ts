@@ -3,6 +3,7 @@ import type { ExecutionResult } from 'graphql';
 import { v7 as uuid } from 'uuid';
 import type { Authenticated } from '../auth/authenticate.ts';
 import { Refusal, unavailable } from '../errors.ts';
+import type { Effort } from '../limits/effort.ts';
 import type { Guard } from '../limits/guard.ts';
 import { overBudget } from '../limits/subscription-budget.ts';
 import type { ClientAddressOf } from './address.ts';
@@ -18,6 +19,7 @@ export interface StreamRequest {
   /** A GET may not change anything. */
   readonly isReadOnly: boolean;
   readonly traceparent: string | undefined;
+  readonly effort: Effort;
 }
 
 /**
@@ -27,10 +29,10 @@ export interface StreamRequest {
 export function createEventStreams(parts: SseParts) {
   const { operations, open, present, limits, letIn, guard, clientAddressOf } = parts;
   return async (response: ServerResponse, request: StreamRequest) => {
-    const { parameters, viewer, lastEventId, isReadOnly, traceparent } = request;
+    const { parameters, viewer, lastEventId, isReadOnly, traceparent, effort } = request;
     const id = uuid();
     const resume = lastEventId ? [lastEventId] : [];
-    const caller = { viewer, resume, connectionId: id, wire: 'sse', traceparent } as const;
+    const caller = { viewer, resume, connectionId: id, wire: 'sse', traceparent, effort } as const;
     const prepared = operations.prepare(parameters, caller);
     const operation = Array.isArray(prepared) ? null : prepared.operation.operation;
     if (operation !== 'subscription') await guard.operating(viewer, clientAddressOf(response.req));

@@ -1,10 +1,11 @@
 import { getOperationAST, parse, validate } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { costOf } from '../limits/cost.ts';
+import { effortless } from '../limits/effort.ts';
 import { demandModest, type StructureLimits } from '../limits/structure.ts';
 import { demandReadable } from '../limits/text.ts';
 import { tooComplex } from '../limits/too-complex.ts';
-import type { Parameters } from './operation.ts';
+import type { Caller, Parameters } from './operation.ts';
 
 export interface OperationLimits extends StructureLimits {
   readonly tokens: number;
@@ -23,19 +24,22 @@ const mostErrors = 10;
 export function useOperationLimits(
   limits: OperationLimits,
   { hideSuggestions }: { hideSuggestions: boolean },
-): Plugin<{ params?: Parameters }> {
+): Plugin<Pick<Caller, 'effort'> & { params?: Parameters }> {
   return {
-    onParse: ({ setParseFn }) => {
-      setParseFn((source, options) => {
-        demandReadable(typeof source === 'string' ? source : source.body, limits.tokens);
-        const document = parse(source, options);
-        demandModest(document, limits);
-        return document;
-      });
+    onParse: ({ context: { effort = effortless }, setParseFn }) => {
+      setParseFn((source, options) =>
+        effort.run(() => {
+          demandReadable(typeof source === 'string' ? source : source.body, limits);
+          const document = parse(source, options);
+          demandModest(document, limits);
+          return document;
+        }),
+      );
     },
     onValidate: ({ context, params: { schema, documentAST: document }, setValidationFn }) => {
+      const { effort = effortless } = context;
       setValidationFn((schema, document, rules) =>
-        validate(schema, document, rules, { maxErrors: mostErrors, hideSuggestions }),
+        effort.run(() => validate(schema, document, rules, { maxErrors: mostErrors, hideSuggestions })),
       );
       return ({ valid }) => {
         const { operationName, variables } = (context.params ?? {}) as AskedParameters;

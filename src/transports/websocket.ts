@@ -41,6 +41,7 @@ export function createWebSockets(parts: WebSocketParts) {
     maxPayload: limits.messageBytes,
     maxFragments,
     maxBufferedChunks,
+    allowSynchronousEvents: false,
     perMessageDeflate: false,
     // The types of ws do not know it yet.
     ...({ closeTimeout: closeMs } as object),
@@ -77,6 +78,7 @@ export function createWebSockets(parts: WebSocketParts) {
           resume,
           connectionId,
           refresh,
+          effort: client.effort,
           wire: 'websocket',
           operationId: id,
         });

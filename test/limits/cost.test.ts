@@ -22,7 +22,7 @@ const {
 } = parseConfig({}).limits;
 
 function cost(query: string, variables: Record<string, unknown> = {}, operationName?: string): number {
-  demandReadable(query, limits.tokens);
+  demandReadable(query, limits);
   const document = parse(query);
   demandModest(document, limits);
   return costOf(schema, { document, operation: getOperationAST(document, operationName)!, variables });

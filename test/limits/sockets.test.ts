@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import WebSocket, { WebSocketServer } from 'ws';
+import { effortless } from '../../src/limits/effort.ts';
 import { Pace } from '../../src/limits/pace.ts';
 import { usualPatience } from '../../src/limits/patience.ts';
 import { Client } from '../../src/transports/socket.ts';
@@ -86,7 +87,11 @@ describe('a message flood', () => {
       once(sender, 'open'),
     ]);
     let floods = 0;
-    const guard = { pace: () => new Pace({ count: 10, perMs: 300 }), flooded: () => (floods += 1) };
+    const guard = {
+      pace: () => new Pace({ count: 10, perMs: 300 }),
+      flooded: () => (floods += 1),
+      effortOf: () => effortless,
+    };
     const parts = { guard, limits: { sendBufferBytes: 1_000_000 }, clientAddressOf: () => null };
     const client = new Client(socket, request, request.socket, parts as never);
     socket.once('close', () => client.closed());

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
+import { effortless } from '../../src/limits/effort.ts';
 import { readBody } from '../../src/transports/body.ts';
 
 test.each(['while its body is read', 'before its body is read'])(
@@ -19,7 +20,7 @@ test.each(['while its body is read', 'before its body is read'])(
       await left;
     };
     if (when.startsWith('before')) await leave();
-    const reading = readBody(request, 1_000);
+    const reading = readBody(request, { most: 1_000, effort: effortless });
     const refused = expect(reading).rejects.toMatchObject({ status: 400, code: 'BAD_USER_INPUT' });
     if (when.startsWith('while')) await leave();
     await refused;
