@@ -17,6 +17,7 @@ import { Closing, refusedByProtocol, shortened } from './closing.ts';
 import type { Connection, Connections } from './connections.ts';
 import { answerToExcess } from './excessive.ts';
 import { corkForThisTurn, frameHead } from './frame.ts';
+import { Intake } from './intake.ts';
 import type { Present } from './operation.ts';
 import { Progress } from './progress.ts';
 import { urlOf } from './url.ts';
@@ -25,8 +26,6 @@ import { urlOf } from './url.ts';
 const keepAliveMs = 12_000;
 /** A client may say so much before it is known who it is, of which a token is the most. */
 const mostBytesBeforeInit = 20_480;
-/** Who floods is not read for so long at the most, and then again: its close and its pongs are behind the flood. */
-const longestRestMs = 1_000;
 
 /** A subscription, as its socket knows it. */
 export interface Leaving {
@@ -69,9 +68,6 @@ export class Client implements Connection {
   #isClosed = false;
   #isRefused = false;
   #bytesBeforeInit = 0;
-  /** Why it is not read at the moment, how many reasons. */
-  #pauses = 0;
-  #isResting = false;
   #answering = new Set<Promise<unknown>>();
   #drained: (() => void)[] = [];
 
@@ -86,10 +82,8 @@ export class Client implements Connection {
     this.urlToken = urlOf(request)?.searchParams.get('token') ?? null;
     this.pace = parts.guard.pace();
     wire.on('data', this.#countBeforeInit);
-    socket.on('ping', () => this.#received());
     socket.on('pong', () => {
       this.#isAlive = true;
-      this.#received();
     });
     this.#keepAlive = setInterval(() => this.#ping(), keepAliveMs);
   }
@@ -189,19 +183,23 @@ export class Client implements Connection {
 
   /** Of the protocol. */
   onMessage(tell: (text: string) => Promise<void>): void {
-    this.#socket.on('message', (data) => {
-      // Nothing is done for who has been told to leave.
-      if (!this.isOpen) return;
-      this.#received();
-      const json = data as Buffer;
-      const refusal = answerToExcess(json, this.#parts.present);
-      if (refusal === 'close') return this.#close(Closing.BadMessage);
-      if (refusal) return void this.send(refusal.error);
-      this.effort.read(json.length);
-      tell(json.toString()).catch((error) => {
-        this.#parts.log.error({ err: error }, 'a message could not be handled');
-        this.#close(Closing.Internal);
-      });
+    const { guard, present, log } = this.#parts;
+    new Intake(this.#socket, {
+      pace: this.pace,
+      effort: () => this.effort,
+      isFull: () => this.isFull,
+      drained: () => this.drained(),
+      flooded: () => guard.flooded(this.viewer, this.ipAddress),
+      handle: (json) => {
+        const refusal = answerToExcess(json, present);
+        if (refusal === 'close') return this.#close(Closing.BadMessage);
+        if (refusal) return void this.send(refusal.error);
+        this.effort.read(json.length);
+        tell(json.toString()).catch((error) => {
+          log.error({ err: error }, 'a message could not be handled');
+          this.#close(Closing.Internal);
+        });
+      },
     });
   }
 
@@ -262,34 +260,6 @@ export class Client implements Connection {
 
   #leave(): void {
     for (const stream of this.streams.values()) stream.leave();
-  }
-
-  /** Who does not read the answers, floods, or makes the node work without end, is not asked for more questions. */
-  #received(): void {
-    this.pace.count();
-    if (this.isFull) this.#pauseUntil(this.drained());
-    const { floodMs } = this.pace;
-    const restMs = floodMs ?? this.effort.restMs;
-    if (restMs === null || this.#isResting) return;
-    this.#isResting = true;
-    if (floodMs !== null) this.#parts.guard.flooded(this.viewer, this.ipAddress);
-    const rest = new Promise<void>((resolve) => {
-      setTimeout(resolve, Math.min(restMs, longestRestMs)).unref();
-    });
-    this.#pauseUntil(
-      rest.then(() => {
-        this.#isResting = false;
-      }),
-    );
-  }
-
-  #pauseUntil(ready: Promise<void>): void {
-    this.#pauses += 1;
-    this.#socket.pause();
-    void ready.then(() => {
-      this.#pauses -= 1;
-      if (this.#pauses === 0) this.#socket.resume();
-    });
   }
 
   readonly #countBeforeInit = (data: Buffer) => {
