@@ -48,6 +48,10 @@ export function createLetIn({ guard, isBlocked, ...parts }: LetInParts) {
   const { connections } = parts;
   return async (id: string, response: ServerResponse, viewer: Authenticated, dialect: Dialect) => {
     await guard.connecting(parts.clientAddressOf(response.req));
+    // Behind another answer on its connection, it would not be told that the client has left.
+    if (!response.socket && !response.destroyed) {
+      await new Promise((resolve) => response.once('socket', resolve));
+    }
     const tooMany = () => stream?.end(Closing.TooManyConnections, tooManyConnections());
     let stream: EventStream | undefined;
     const leave = await guard.entering(viewer, { id, tooMany });

@@ -36,6 +36,21 @@ describe('a client that misbehaves', () => {
     socket.destroy();
   });
 
+  test('asks for a stream behind another in one connection, and leaves nothing behind', async () => {
+    const { hostname, port } = new URL(server.url);
+    const socket = connect(Number(port), hostname);
+    const head = `Host: here\r\nAuthorization: Bearer ${await server.token('ada')}\r\n\r\n`;
+    socket.write(`GET /realtime/events HTTP/1.1\r\n${head}`.repeat(2));
+    await new Promise((resolve) => socket.once('data', resolve));
+    await server.ask('ada', '{ viewer { id } }');
+    socket.destroy();
+
+    await eventually(async () => {
+      expect(await server.metric('realtime_connections{transport="sse"}')).toBe(0);
+      expect(await server.metric('realtime_subscriptions{field="/realtime/events"}')).toBe(0);
+    }, 5_000);
+  });
+
   test('takes the same operation id again and again without leaving anything behind', async () => {
     const socket = await server.socket('ada');
     for (let round = 0; round < 300; round += 1) {
