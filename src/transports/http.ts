@@ -73,12 +73,14 @@ export function createHttpHandler(parts: HttpParts) {
     const lastEventId = request.headers['last-event-id'];
     const resume = typeof lastEventId === 'string' && lastEventId !== '' ? [lastEventId] : [];
     const token = tokenOf(request) ?? (wish === 'no' ? null : url.searchParams.get('token'));
-    const viewer = token === null ? null : await authenticate(token);
+    let viewer = token === null ? null : await authenticate(token);
     const charge = () => parts.guard.operating(viewer, parts.clientAddressOf(request));
     // Before anything is read, where it can be nothing else than an operation.
     if (wish === 'no') await charge();
     if (request.method === 'GET') parametersOfUrl(url);
     const body = request.method === 'POST' ? await readBody(request, limits.bodyBytes) : undefined;
+    // A body may take a minute: its sender may have been blocked meanwhile.
+    if (body !== undefined && token !== null) viewer = await authenticate(token);
     const parameters = wish === 'no' ? null : parametersFor(request, url, body);
     if (parameters && (wish === 'preferred' || isSubscription(parameters))) {
       if (viewer === null) throw unauthenticated();

@@ -56,7 +56,7 @@ export function createPlain(parts: PlainParts) {
     }
     const token = tokenOf(request) ?? (isStream ? url.searchParams.get('token') : null);
     if (token === null) throw unauthenticated();
-    const viewer = await authenticate(token);
+    let viewer = await authenticate(token);
     if (isStream) {
       // Over a connection that was open before; it would not be told to leave again.
       if (isDraining()) throw unavailable();
@@ -64,6 +64,8 @@ export function createPlain(parts: PlainParts) {
     }
     await guard.operating(viewer, parts.clientAddressOf(request));
     const body = method === 'POST' ? await jsonOf(request) : undefined;
+    // A body may take a minute: its sender may have been blocked meanwhile.
+    if (method === 'POST') viewer = await authenticate(token);
     const parameter = decoded(path.exec(url.pathname)![1] ?? '');
     const { status, ...answer } = await handle({ viewer, url, parameter, body });
     sendJson(response, status, { success: true, ...answer });

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import postgres from 'postgres';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { type TestServer, testServer } from '../support/server.ts';
 
@@ -8,6 +8,7 @@ const follow = 'subscription { channelMessage(channel: "general") { body } }';
 const create = 'mutation { createChannel(input: { name: "general" }) { id } }';
 const send =
   'mutation Send($body: String!) { sendMessage(input: { channel: "general", body: $body }) { id } }';
+const block = 'mutation Block($blocked: Boolean) { blockUser(id: "slow", blocked: $blocked) { id } }';
 
 describe('a client that misbehaves', () => {
   let server: TestServer;
@@ -49,6 +50,32 @@ describe('a client that misbehaves', () => {
       expect(await server.metric('realtime_connections{transport="sse"}')).toBe(0);
       expect(await server.metric('realtime_subscriptions{field="/realtime/events"}')).toBe(0);
     }, 5_000);
+  });
+
+  test.each([
+    ['/graphql', '{"query":"{ viewer { id } }"}'],
+    ['/notifications/send', '{"user_id":"slow","title":"t","message":"m"}'],
+  ])('is refused at %s when it is blocked while it sends its body slowly', async (path, body) => {
+    const { hostname, port } = new URL(server.url);
+    await server.ask('slow', '{ viewer { id } }', {}, ['service']);
+    const socket = connect(Number(port), hostname);
+    onTestFinished(() => void socket.destroy());
+    const answer = () => new Promise<string>((resolve) => socket.once('data', (data) => resolve(`${data}`)));
+    const token = await server.token('slow', ['service']);
+    const headers = ['Host: here', `Authorization: Bearer ${token}`, 'Content-Type: application/json'];
+    headers.push('Expect: 100-continue', `Content-Length: ${body.length}`);
+    socket.write(`POST ${path} HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n`);
+    expect(await answer()).toMatch(/^HTTP\/1.1 100 /);
+    await server.ask('root', block, { blocked: true }, ['admin']);
+    await eventually(async () => {
+      const { errors } = await server.run('slow', '{ viewer { id } }', {}, ['service']);
+      expect(errors?.[0]?.extensions.code).toBe('UNAUTHENTICATED');
+    });
+    socket.write(body);
+
+    expect(await answer()).toMatch(/^HTTP\/1.1 401 /);
+    await server.ask('root', block, { blocked: false }, ['admin']);
+    await eventually(() => server.ask('slow', '{ viewer { id } }', {}, ['service']));
   });
 
   test('takes the same operation id again and again without leaving anything behind', async () => {
