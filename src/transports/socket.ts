@@ -69,7 +69,7 @@ export class Client implements Connection {
   /** Why it is not read at the moment, how many reasons. */
   #pauses = 0;
   #isResting = false;
-  #answering = new Set<Promise<unknown>>();
+  #answering = new Set<Promise<void>>();
   #drained: (() => void)[] = [];
 
   constructor(socket: WebSocket, request: IncomingMessage, wire: Socket, parts: ClientParts) {
@@ -226,9 +226,17 @@ export class Client implements Connection {
     return done;
   }
 
-  answering<Result>(answer: Promise<Result>): Promise<Result> {
+  /** The answer says that it has been answered, or never will be. */
+  expectAnswer(): () => void {
+    let done = () => {};
+    const answer = new Promise<void>((resolve) => {
+      done = () => {
+        this.#answering.delete(answer);
+        resolve();
+      };
+    });
     this.#answering.add(answer);
-    return answer.finally(() => this.#answering.delete(answer));
+    return done;
   }
 
   async drain(): Promise<void> {

@@ -100,18 +100,24 @@ export function createWebSockets(parts: WebSocketParts) {
         });
         return { ...argsOf(prepared), client, stream, attached: client.expectAttached() };
       }
+      // From here on whoever sends the client away waits for the answer.
+      const answered = client.expectAnswer();
       const refused = await guard.operating(viewer, ipAddress).catch(present);
-      if (refused) return [refused];
-      if (Array.isArray(prepared)) return prepared;
+      if (refused || Array.isArray(prepared)) {
+        answered();
+        return refused ? [refused] : (prepared as GraphQLError[]);
+      }
       await attached;
-      return { ...argsOf(prepared), client };
+      return { ...argsOf(prepared), client, answered };
     },
 
     execute: async (args) => {
-      const { prepared, client } = args as Arguments;
-      return client.answering(
-        operations.execute(prepared, { viewer: client.viewer, resume: [], wire: 'websocket' }),
-      );
+      const { prepared, client, answered } = args as Arguments;
+      try {
+        return await operations.execute(prepared, { viewer: client.viewer, resume: [], wire: 'websocket' });
+      } finally {
+        answered!();
+      }
     },
 
     subscribe: async (args) => {
@@ -206,6 +212,7 @@ interface Arguments extends ExecutionArgs {
   readonly client: Client;
   readonly stream?: ClientStream;
   readonly attached?: () => void;
+  readonly answered?: () => void;
 }
 
 /** graphql-ws hands them through to `execute` and `subscribe`; it looks at the document alone. */
