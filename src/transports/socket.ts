@@ -69,6 +69,7 @@ export class Client implements Connection {
   /** Why it is not read at the moment, how many reasons. */
   #pauses = 0;
   #isResting = false;
+  #isSentAway = false;
   #answering = new Set<Promise<void>>();
   #drained: (() => void)[] = [];
 
@@ -94,6 +95,11 @@ export class Client implements Connection {
   /** Until one of the two sides closes it. */
   get isOpen(): boolean {
     return this.#socket.readyState === this.#socket.OPEN;
+  }
+
+  /** Closed by the server, and not by who is at the other end. */
+  get isSentAway(): boolean {
+    return this.#isSentAway;
   }
 
   get userId(): string | null {
@@ -173,6 +179,7 @@ export class Client implements Connection {
   close(code?: number, reason?: string): void {
     const refused = refusedByProtocol[code ?? 0];
     if (refused) this.refused(refused);
+    this.#isSentAway = true;
     this.#socket.close(code, reason);
     this.#leave();
   }

@@ -114,6 +114,8 @@ export function createWebSockets(parts: WebSocketParts) {
     execute: async (args) => {
       const { prepared, client, answered } = args as Arguments;
       try {
+        // It may have been sent away since it asked: nothing is done for it any more, nor answered.
+        if (client.isSentAway) return {};
         return await operations.execute(prepared, { viewer: client.viewer, resume: [], wire: 'websocket' });
       } finally {
         answered!();

@@ -6,6 +6,7 @@ import type { SocketClient } from '../support/websocket.ts';
 const create = 'mutation { createChannel(input: { name: "general" }) { id } }';
 const follow = 'subscription { channelMessage(channel: "general") { body } }';
 const send = 'mutation { sendNotification(input: { userId: "ada", title: "t", message: "m" }) { title } }';
+const count = 'select count(*)::int as count from notifications';
 
 /** A mutation waits for the subscription that was asked for before it, and that for a table. */
 describe('a mutation that waits on its socket', () => {
@@ -33,6 +34,17 @@ describe('a mutation that waits on its socket', () => {
     await new Promise((resolve) => socket.socket.once('pong', resolve).ping());
   });
   afterEach(() => admin.end());
+
+  test('is not done when its viewer is blocked meanwhile', async () => {
+    await server.ask('root', 'mutation { blockUser(id: "eve") { id } }', {}, ['admin']);
+    expect((await socket.closed).code).toBe(4403);
+    await unlock();
+    // By then it would be.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+
+    expect(await server.sql(count)).toEqual([{ count: 0 }]);
+    await server.close();
+  });
 
   test('is answered before a node that ends sends its client away', async () => {
     const closed = server.close();
