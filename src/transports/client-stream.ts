@@ -17,6 +17,8 @@ export class ClientStream implements ViewerSink, AsyncGenerator<never, undefined
   viewer: Viewer;
   subscriber: Subscriber | undefined;
   readonly cost: number;
+  /** Another operation has its id by now. */
+  isReplaced = false;
   #isReopening = false;
   readonly #client: Client;
   readonly #id: string;
@@ -32,8 +34,6 @@ export class ClientStream implements ViewerSink, AsyncGenerator<never, undefined
     // Nobody subscribes before they are signed in.
     this.viewer = client.viewer!;
     this.#openBehind = openBehind;
-    // Whoever takes the same id again has left this one, though it may not be attached yet.
-    client.streams.get(id)?.leave();
     client.streams.set(id, this);
     this.#id = id;
   }
@@ -77,6 +77,11 @@ export class ClientStream implements ViewerSink, AsyncGenerator<never, undefined
 
   leave(): void {
     this.#finish(done);
+  }
+
+  replace(): void {
+    this.isReplaced = true;
+    this.leave();
   }
 
   isBeyond(viewer: Viewer): boolean {

@@ -34,6 +34,8 @@ export interface Leaving {
   /** Once it is attached. */
   readonly subscriber?: Subscriber | undefined;
   leave(): void;
+  /** The client has left it, though it may not be attached yet, and takes its id again. */
+  replace(): void;
   /** Whether its rights may rest on roles that the viewer no longer has. */
   isBeyond(viewer: Authenticated): boolean;
   reopen(viewer: Authenticated): void;

@@ -66,6 +66,7 @@ export function createWebSockets(parts: WebSocketParts) {
 
     onSubscribe: async ({ extra: { client } }, id, payload) => {
       const { id: connectionId, refresh, viewer, ipAddress, attached } = client;
+      client.streams.get(id)?.replace();
       const { overMs } = client.pace;
       if (overMs !== null) {
         guard.flooded(viewer, ipAddress);
@@ -88,8 +89,7 @@ export function createWebSockets(parts: WebSocketParts) {
         }
         const refusal = overBudget(
           prepared.cost,
-          // Whoever takes an id again leaves what had it.
-          [...client.streams].flatMap(([taken, stream]) => (taken === id ? [] : [stream])),
+          client.streams.values(),
           limits.subscriptionCostPerConnection,
         );
         if (refusal) return [present(refusal)];
@@ -126,6 +126,11 @@ export function createWebSockets(parts: WebSocketParts) {
       const { prepared, stream, attached } = args as Arguments;
       try {
         const opened = await open(prepared, stream!);
+        if (stream!.isReplaced) {
+          if ('subscriber' in opened) opened.subscriber.close();
+          // graphql-ws knows operations by their ids alone: what it were told now, it would tell of the other one.
+          return new Promise<never>(() => {});
+        }
         if ('refused' in opened) {
           stream!.leave();
           return opened.refused;

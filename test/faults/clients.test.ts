@@ -92,6 +92,18 @@ describe('a client that misbehaves', () => {
     await eventually(async () => expect(await server.metric('realtime_groups')).toBe(0));
   });
 
+  test('takes an operation id again before it was attached, and hears what it asked for last', async () => {
+    const socket = await server.socket('ada');
+    socket.run({ query: 'subscription { notificationReceived { id } }' }, 'x').leave();
+    socket.run({ query: 'subscription { channelMessage(channel: "nowhere") { body } }' }, 'x').leave();
+    const stream = socket.run({ query: follow }, 'x');
+    await socket.run({ query: '{ viewer { id } }' }).next();
+    await server.ask('ada', send, { body: 'hello' });
+
+    expect((await stream.next()).data.channelMessage.body).toBe('hello');
+    await socket.close();
+  });
+
   test('leaves a WebSocket full of answers unread, and hears its subscription when it reads again', async () => {
     const socket = await server.socket('ada');
     const stream = socket.run({ query: follow });

@@ -131,6 +131,7 @@ test('a WebSocket ends its subscriptions when it begins to close, and not when t
     connection.streams.set(id, {
       cost: 1,
       leave: () => left.push(id),
+      replace: () => {},
       isBeyond: () => false,
       reopen: () => {},
     });
