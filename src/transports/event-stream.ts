@@ -202,7 +202,8 @@ export class EventStream implements ViewerSink, Connection {
 
   /** Says why, and ends the stream for good. */
   endWith(error: unknown): void {
-    this.finish(this.#dialect.farewell(this.#parts.present(error)));
+    // While what was said last is being read there may be reason to end it once more.
+    if (!this.isOver) this.finish(this.#dialect.farewell(this.#parts.present(error)));
   }
 
   /** Says a last thing and ends the stream for good. */

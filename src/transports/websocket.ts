@@ -164,6 +164,8 @@ export function createWebSockets(parts: WebSocketParts) {
   }
 
   function sendAway(client: Client): void {
+    // Until it has gone it may be found to be too many once more.
+    if (!client.isOpen) return;
     present(tooManyConnections());
     client.end(Closing.TooManyConnections);
   }
