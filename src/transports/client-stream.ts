@@ -107,7 +107,7 @@ export class ClientStream implements ViewerSink, AsyncGenerator<never, undefined
     let behind = position;
     while (!this.#over) {
       const { viewer } = this;
-      const opened = await this.#openBehind(behind);
+      const opened = await this.#openBehind(behind, viewer);
       if ('subscriber' in opened) {
         this.follow(opened.subscriber);
         if (viewer === this.viewer) break;
@@ -146,5 +146,5 @@ export class ClientStream implements ViewerSink, AsyncGenerator<never, undefined
 
 const done = { done: true, value: undefined } as const;
 
-/** Authorises it anew for whoever the client is by now, behind a position. */
-type OpenBehind = (position: number) => Promise<Opened>;
+/** Authorises it anew, behind a position: for whom the stream takes its viewer for, and nobody with other roles. */
+type OpenBehind = (position: number, viewer: Viewer) => Promise<Opened>;

@@ -5,6 +5,7 @@ import type { ExecutionArgs, ExecutionResult, GraphQLError } from 'graphql';
 import { handleProtocols, makeServer } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Authenticate, Authenticated } from '../auth/authenticate.ts';
+import type { Viewer } from '../domain/viewer.ts';
 import {
   type ErrorCode,
   Refusal,
@@ -72,16 +73,16 @@ export function createWebSockets(parts: WebSocketParts) {
         guard.flooded(viewer, ipAddress);
         return [present(rateLimited('Too many messages in too short a time.', overMs))];
       }
-      const prepare = (resume: readonly string[]) =>
+      const prepare = (as: Viewer | null, resume: readonly string[] = []) =>
         operations.prepare(payload, {
-          viewer: client.viewer,
+          viewer: as,
           resume,
           connectionId,
           refresh,
           wire: 'websocket',
           operationId: id,
         });
-      const prepared = prepare([]);
+      const prepared = prepare(viewer);
       if (!Array.isArray(prepared) && prepared.operation.operation === 'subscription') {
         const most = limits.subscriptionsPerConnection;
         if (client.streams.size >= most) {
@@ -94,8 +95,8 @@ export function createWebSockets(parts: WebSocketParts) {
         );
         if (refusal) return [present(refusal)];
         // What follows on this socket waits for it to be attached.
-        const stream: ClientStream = new ClientStream(client, id, prepared.cost, async (position) => {
-          const again = prepare([parts.positions.seal(position)]);
+        const stream: ClientStream = new ClientStream(client, id, prepared.cost, async (position, as) => {
+          const again = prepare(as, [parts.positions.seal(position)]);
           return Array.isArray(again) ? { refused: { errors: again } } : open(again, stream);
         });
         return { ...argsOf(prepared), client, stream, attached: client.expectAttached() };
