@@ -79,6 +79,7 @@ export class ClientStream implements ViewerSink, AsyncGenerator<never, undefined
     this.#finish(done);
   }
 
+  /** The client has left it, though it may not be attached yet, and takes its id again. */
   replace(): void {
     this.isReplaced = true;
     this.leave();

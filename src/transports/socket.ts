@@ -12,6 +12,7 @@ import type { Leave } from '../limits/places.ts';
 import type { Log } from '../observability/log.ts';
 import type { Subscriber } from '../realtime/subscriber.ts';
 import type { ClientAddressOf } from './address.ts';
+import { Awaited } from './awaited.ts';
 import { Closing, refusedByProtocol, shortened } from './closing.ts';
 import type { Connection, Connections } from './connections.ts';
 import { answerToExcess } from './excessive.ts';
@@ -34,7 +35,6 @@ export interface Leaving {
   /** Once it is attached. */
   readonly subscriber?: Subscriber | undefined;
   leave(): void;
-  /** The client has left it, though it may not be attached yet, and takes its id again. */
   replace(): void;
   /** Whether its rights may rest on roles that the viewer no longer has. */
   isBeyond(viewer: Authenticated): boolean;
@@ -56,6 +56,9 @@ export class Client implements Connection {
   readonly streams = new Map<string, Leaving>();
   /** Resolves when every subscription that was asked for so far is attached. */
   attached: Promise<unknown> = Promise.resolve();
+  readonly answers = new Awaited();
+  /** Closed by the server, and not by who is at the other end. */
+  isSentAway = false;
   readonly #socket: WebSocket;
   /** What the socket writes to. */
   readonly #wire: Socket;
@@ -71,8 +74,6 @@ export class Client implements Connection {
   /** Why it is not read at the moment, how many reasons. */
   #pauses = 0;
   #isResting = false;
-  #isSentAway = false;
-  #answering = new Set<Promise<void>>();
   #drained: (() => void)[] = [];
 
   constructor(socket: WebSocket, request: IncomingMessage, wire: Socket, parts: ClientParts) {
@@ -97,11 +98,6 @@ export class Client implements Connection {
   /** Until one of the two sides closes it. */
   get isOpen(): boolean {
     return this.#socket.readyState === this.#socket.OPEN;
-  }
-
-  /** Closed by the server, and not by who is at the other end. */
-  get isSentAway(): boolean {
-    return this.#isSentAway;
   }
 
   get userId(): string | null {
@@ -181,7 +177,7 @@ export class Client implements Connection {
   close(code?: number, reason?: string): void {
     const refused = refusedByProtocol[code ?? 0];
     if (refused) this.refused(refused);
-    this.#isSentAway = true;
+    this.isSentAway = true;
     this.#socket.close(code, reason);
     this.#leave();
   }
@@ -235,21 +231,8 @@ export class Client implements Connection {
     return done;
   }
 
-  /** The answer says that it has been answered, or never will be. */
-  expectAnswer(): () => void {
-    let done = () => {};
-    const answer = new Promise<void>((resolve) => {
-      done = () => {
-        this.#answering.delete(answer);
-        resolve();
-      };
-    });
-    this.#answering.add(answer);
-    return done;
-  }
-
   async drain(): Promise<void> {
-    await Promise.all(this.#answering);
+    await this.answers.done();
     // What was answered goes out before the closing frame.
     await new Promise((resolve) => setImmediate(resolve));
     this.#close(Closing.Draining);

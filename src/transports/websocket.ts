@@ -102,7 +102,7 @@ export function createWebSockets(parts: WebSocketParts) {
         return { ...argsOf(prepared), client, stream, attached: client.expectAttached() };
       }
       // From here on whoever sends the client away waits for the answer.
-      const answered = client.expectAnswer();
+      const answered = client.answers.expect();
       const refused = await guard.operating(viewer, ipAddress).catch(present);
       if (refused || Array.isArray(prepared)) {
         answered();
