@@ -47,7 +47,8 @@ export class Allowance {
   async #ask(key: string, window: Window): Promise<void> {
     const count = Math.max(1, window.waiting, Math.min(window.used, this.#mostAhead));
     const { granted, endsInMs } = await this.#tally.reserve(key, count);
-    window.left = granted;
+    // Something may have been given back meanwhile.
+    window.left += granted;
     window.used += granted;
     window.isSpent = granted < count;
     window.endsAt = performance.now() + endsInMs;

@@ -216,7 +216,8 @@ export class Group implements Watcher {
   }
 
   #dismiss(subscriber: Subscriber, reason: string): void {
-    this.#live.delete(subscriber);
+    // What it was just sent may have ended it: then it is in no group any more.
+    if (!this.#live.delete(subscriber)) return;
     this.#behind.add(subscriber);
     this.renderings.behind(1);
     subscriber.catchUp(reason);

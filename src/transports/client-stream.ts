@@ -17,6 +17,8 @@ export class ClientStream implements ViewerSink, AsyncGenerator<never, undefined
   viewer: Viewer;
   subscriber: Subscriber | undefined;
   readonly cost: number;
+  /** Another operation has its id by now. */
+  isReplaced = false;
   #isReopening = false;
   readonly #client: Client;
   readonly #id: string;
@@ -32,8 +34,6 @@ export class ClientStream implements ViewerSink, AsyncGenerator<never, undefined
     // Nobody subscribes before they are signed in.
     this.viewer = client.viewer!;
     this.#openBehind = openBehind;
-    // Whoever takes the same id again has left this one, though it may not be attached yet.
-    client.streams.get(id)?.leave();
     client.streams.set(id, this);
     this.#id = id;
   }
@@ -79,6 +79,12 @@ export class ClientStream implements ViewerSink, AsyncGenerator<never, undefined
     this.#finish(done);
   }
 
+  /** The client has left it, though it may not be attached yet, and takes its id again. */
+  replace(): void {
+    this.isReplaced = true;
+    this.leave();
+  }
+
   isBeyond(viewer: Viewer): boolean {
     return this.viewer.roles.some((role) => !viewer.roles.includes(role));
   }
@@ -102,7 +108,7 @@ export class ClientStream implements ViewerSink, AsyncGenerator<never, undefined
     let behind = position;
     while (!this.#over) {
       const { viewer } = this;
-      const opened = await this.#openBehind(behind);
+      const opened = await this.#openBehind(behind, viewer);
       if ('subscriber' in opened) {
         this.follow(opened.subscriber);
         if (viewer === this.viewer) break;
@@ -141,5 +147,5 @@ export class ClientStream implements ViewerSink, AsyncGenerator<never, undefined
 
 const done = { done: true, value: undefined } as const;
 
-/** Authorises it anew for whoever the client is by now, behind a position. */
-type OpenBehind = (position: number) => Promise<Opened>;
+/** Authorises it anew, behind a position: for whom the stream takes its viewer for, and nobody with other roles. */
+type OpenBehind = (position: number, viewer: Viewer) => Promise<Opened>;

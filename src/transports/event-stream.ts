@@ -48,6 +48,10 @@ export function createLetIn({ guard, isBlocked, ...parts }: LetInParts) {
   const { connections } = parts;
   return async (id: string, response: ServerResponse, viewer: Authenticated, dialect: Dialect) => {
     await guard.connecting(parts.clientAddressOf(response.req));
+    // Behind another answer on its connection, it would not be told that the client has left.
+    if (!response.socket && !response.destroyed) {
+      await new Promise((resolve) => response.once('socket', resolve));
+    }
     const tooMany = () => stream?.end(Closing.TooManyConnections, tooManyConnections());
     let stream: EventStream | undefined;
     const leave = await guard.entering(viewer, { id, tooMany });
@@ -198,7 +202,8 @@ export class EventStream implements ViewerSink, Connection {
 
   /** Says why, and ends the stream for good. */
   endWith(error: unknown): void {
-    this.finish(this.#dialect.farewell(this.#parts.present(error)));
+    // While what was said last is being read there may be reason to end it once more.
+    if (!this.isOver) this.finish(this.#dialect.farewell(this.#parts.present(error)));
   }
 
   /** Says a last thing and ends the stream for good. */

@@ -60,7 +60,8 @@ export function createHandshakes({ guard, refused, patience, trustedProxies = []
   /** As Node answers by itself where nobody listens. */
   function refuse({ code = '' }: NodeJS.ErrnoException, socket: Socket): void {
     const { status, error } = malformed[code] ?? { status: 400, error: 'BAD_USER_INPUT' };
-    if (code === 'ECONNRESET') return void socket.destroy();
+    // What comes behind what has been refused is no other refusal.
+    if (code === 'ECONNRESET' || socket.writableEnded) return void socket.destroy();
     refused(error);
     // It would stand in the middle of another answer.
     if (!socket.writable || socket.bytesWritten > 0) return void socket.destroy();

@@ -74,7 +74,7 @@ export function createHttpHandler(parts: HttpParts) {
     const lastEventId = request.headers['last-event-id'];
     const resume = typeof lastEventId === 'string' && lastEventId !== '' ? [lastEventId] : [];
     const token = tokenOf(request) ?? (wish === 'no' ? null : url.searchParams.get('token'));
-    const viewer = token === null ? null : await authenticate(token);
+    let viewer = token === null ? null : await authenticate(token);
     const address = parts.clientAddressOf(request);
     const effort = parts.guard.effortOf(viewer, address);
     const charge = () => parts.guard.operating(viewer, address);
@@ -83,6 +83,8 @@ export function createHttpHandler(parts: HttpParts) {
     if (request.method === 'GET') parametersOfUrl(url);
     const body =
       request.method === 'POST' ? await readBody(request, { most: limits.bodyBytes, effort }) : undefined;
+    // A body may take a minute: its sender may have been blocked meanwhile.
+    if (body !== undefined && token !== null) viewer = await authenticate(token);
     const parameters = wish === 'no' ? null : parametersFor(request, url, body);
     if (parameters && (wish === 'preferred' || isSubscription(parameters, effort))) {
       if (viewer === null) throw unauthenticated();

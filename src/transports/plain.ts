@@ -57,7 +57,7 @@ export function createPlain(parts: PlainParts) {
     }
     const token = tokenOf(request) ?? (isStream ? url.searchParams.get('token') : null);
     if (token === null) throw unauthenticated();
-    const viewer = await authenticate(token);
+    let viewer = await authenticate(token);
     if (isStream) {
       // Over a connection that was open before; it would not be told to leave again.
       if (isDraining()) throw unavailable();
@@ -66,6 +66,8 @@ export function createPlain(parts: PlainParts) {
     const address = parts.clientAddressOf(request);
     await guard.operating(viewer, address);
     const body = method === 'POST' ? await jsonOf(request, guard.effortOf(viewer, address)) : undefined;
+    // A body may take a minute: its sender may have been blocked meanwhile.
+    if (method === 'POST') viewer = await authenticate(token);
     const parameter = decoded(path.exec(url.pathname)![1] ?? '');
     const { status, ...answer } = await handle({ viewer, url, parameter, body });
     sendJson(response, status, { success: true, ...answer });

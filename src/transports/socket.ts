@@ -13,6 +13,7 @@ import type { Leave } from '../limits/places.ts';
 import type { Log } from '../observability/log.ts';
 import type { Subscriber } from '../realtime/subscriber.ts';
 import type { ClientAddressOf } from './address.ts';
+import { Awaited } from './awaited.ts';
 import { Closing, refusedByProtocol, shortened } from './closing.ts';
 import type { Connection, Connections } from './connections.ts';
 import { answerToExcess } from './excessive.ts';
@@ -34,6 +35,7 @@ export interface Leaving {
   /** Once it is attached. */
   readonly subscriber?: Subscriber | undefined;
   leave(): void;
+  replace(): void;
   /** Whether its rights may rest on roles that the viewer no longer has. */
   isBeyond(viewer: Authenticated): boolean;
   reopen(viewer: Authenticated): void;
@@ -56,6 +58,9 @@ export class Client implements Connection {
   readonly streams = new Map<string, Leaving>();
   /** Resolves when every subscription that was asked for so far is attached. */
   attached: Promise<unknown> = Promise.resolve();
+  readonly answers = new Awaited();
+  /** Closed by the server, and not by who is at the other end. */
+  isSentAway = false;
   readonly #socket: WebSocket;
   /** What the socket writes to. */
   readonly #wire: Socket;
@@ -68,7 +73,6 @@ export class Client implements Connection {
   #isClosed = false;
   #isRefused = false;
   #bytesBeforeInit = 0;
-  #answering = new Set<Promise<unknown>>();
   #drained: (() => void)[] = [];
 
   constructor(socket: WebSocket, request: IncomingMessage, wire: Socket, parts: ClientParts) {
@@ -171,6 +175,7 @@ export class Client implements Connection {
   close(code?: number, reason?: string): void {
     const refused = refusedByProtocol[code ?? 0];
     if (refused) this.refused(refused);
+    this.isSentAway = true;
     this.#socket.close(code, reason);
     this.#leave();
   }
@@ -229,13 +234,8 @@ export class Client implements Connection {
     return done;
   }
 
-  answering<Result>(answer: Promise<Result>): Promise<Result> {
-    this.#answering.add(answer);
-    return answer.finally(() => this.#answering.delete(answer));
-  }
-
   async drain(): Promise<void> {
-    await Promise.all(this.#answering);
+    await this.answers.done();
     // What was answered goes out before the closing frame.
     await new Promise((resolve) => setImmediate(resolve));
     this.#close(Closing.Draining);

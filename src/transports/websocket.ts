@@ -5,6 +5,7 @@ import type { ExecutionArgs, ExecutionResult, GraphQLError } from 'graphql';
 import { handleProtocols, makeServer } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Authenticate, Authenticated } from '../auth/authenticate.ts';
+import type { Viewer } from '../domain/viewer.ts';
 import {
   type ErrorCode,
   Refusal,
@@ -67,14 +68,15 @@ export function createWebSockets(parts: WebSocketParts) {
 
     onSubscribe: async ({ extra: { client } }, id, payload) => {
       const { id: connectionId, refresh, viewer, ipAddress, attached } = client;
+      client.streams.get(id)?.replace();
       const { overMs } = client.pace;
       if (overMs !== null) {
         guard.flooded(viewer, ipAddress);
         return [present(rateLimited('Too many messages in too short a time.', overMs))];
       }
-      const prepare = (resume: readonly string[]) =>
+      const prepare = (as: Viewer | null, resume: readonly string[] = []) =>
         operations.prepare(payload, {
-          viewer: client.viewer,
+          viewer: as,
           resume,
           connectionId,
           refresh,
@@ -82,7 +84,7 @@ export function createWebSockets(parts: WebSocketParts) {
           wire: 'websocket',
           operationId: id,
         });
-      const prepared = prepare([]);
+      const prepared = prepare(viewer);
       if (!Array.isArray(prepared) && prepared.operation.operation === 'subscription') {
         const most = limits.subscriptionsPerConnection;
         if (client.streams.size >= most) {
@@ -90,36 +92,48 @@ export function createWebSockets(parts: WebSocketParts) {
         }
         const refusal = overBudget(
           prepared.cost,
-          // Whoever takes an id again leaves what had it.
-          [...client.streams].flatMap(([taken, stream]) => (taken === id ? [] : [stream])),
+          client.streams.values(),
           limits.subscriptionCostPerConnection,
         );
         if (refusal) return [present(refusal)];
         // What follows on this socket waits for it to be attached.
-        const stream: ClientStream = new ClientStream(client, id, prepared.cost, async (position) => {
-          const again = prepare([parts.positions.seal(position)]);
+        const stream: ClientStream = new ClientStream(client, id, prepared.cost, async (position, as) => {
+          const again = prepare(as, [parts.positions.seal(position)]);
           return Array.isArray(again) ? { refused: { errors: again } } : open(again, stream);
         });
         return { ...argsOf(prepared), client, stream, attached: client.expectAttached() };
       }
+      // From here on whoever sends the client away waits for the answer.
+      const answered = client.answers.expect();
       const refused = await guard.operating(viewer, ipAddress).catch(present);
-      if (refused) return [refused];
-      if (Array.isArray(prepared)) return prepared;
+      if (refused || Array.isArray(prepared)) {
+        answered();
+        return refused ? [refused] : (prepared as GraphQLError[]);
+      }
       await attached;
-      return { ...argsOf(prepared), client };
+      return { ...argsOf(prepared), client, answered };
     },
 
     execute: async (args) => {
-      const { prepared, client } = args as Arguments;
-      return client.answering(
-        operations.execute(prepared, { viewer: client.viewer, resume: [], wire: 'websocket' }),
-      );
+      const { prepared, client, answered } = args as Arguments;
+      try {
+        // It may have been sent away since it asked: nothing is done for it any more, nor answered.
+        if (client.isSentAway) return {};
+        return await operations.execute(prepared, { viewer: client.viewer, resume: [], wire: 'websocket' });
+      } finally {
+        answered!();
+      }
     },
 
     subscribe: async (args) => {
       const { prepared, stream, attached } = args as Arguments;
       try {
         const opened = await open(prepared, stream!);
+        if (stream!.isReplaced) {
+          if ('subscriber' in opened) opened.subscriber.close();
+          // graphql-ws knows operations by their ids alone: what it were told now, it would tell of the other one.
+          return new Promise<never>(() => {});
+        }
         if ('refused' in opened) {
           stream!.leave();
           return opened.refused;
@@ -153,6 +167,8 @@ export function createWebSockets(parts: WebSocketParts) {
   }
 
   function sendAway(client: Client): void {
+    // Until it has gone it may be found to be too many once more.
+    if (!client.isOpen) return;
     present(tooManyConnections());
     client.end(Closing.TooManyConnections);
   }
@@ -208,6 +224,7 @@ interface Arguments extends ExecutionArgs {
   readonly client: Client;
   readonly stream?: ClientStream;
   readonly attached?: () => void;
+  readonly answered?: () => void;
 }
 
 /** graphql-ws hands them through to `execute` and `subscribe`; it looks at the document alone. */

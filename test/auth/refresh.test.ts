@@ -181,6 +181,8 @@ describe('a subscription, when its connection is given another token', () => {
   test('ends with FORBIDDEN where a lost role was the right to it', async () => {
     const socket = await signIn(await server.token('ada', ['admin']));
     const stream = socket.run({ query: listen, variables: { channel: 'secret' } });
+    // The answer says that what was asked for before it is attached.
+    await socket.run({ query: '{ viewer { id } }' }).next();
     await send('secret', 'before');
     expect(bodyOf(await stream.next())).toBe('before');
 
@@ -239,6 +241,7 @@ describe('a subscription, when its connection is given another token', () => {
     const socket = await signIn(all!);
     const shared = socket.run({ query: listen, variables: { channel: 'shared' } });
     const secret = socket.run({ query: listen, variables: { channel: 'secret' } });
+    await socket.run({ query: '{ viewer { id } }' }).next();
     await send('shared', 'first');
     const refreshing = [refreshed(socket, fewer!), refreshed(socket, none!)];
     await send('shared', 'meanwhile');

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import postgres from 'postgres';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { type TestServer, testServer } from '../support/server.ts';
 
@@ -8,6 +8,7 @@ const follow = 'subscription { channelMessage(channel: "general") { body } }';
 const create = 'mutation { createChannel(input: { name: "general" }) { id } }';
 const send =
   'mutation Send($body: String!) { sendMessage(input: { channel: "general", body: $body }) { id } }';
+const block = 'mutation Block($blocked: Boolean) { blockUser(id: "slow", blocked: $blocked) { id } }';
 
 describe('a client that misbehaves', () => {
   let server: TestServer;
@@ -36,6 +37,47 @@ describe('a client that misbehaves', () => {
     socket.destroy();
   });
 
+  test('asks for a stream behind another in one connection, and leaves nothing behind', async () => {
+    const { hostname, port } = new URL(server.url);
+    const socket = connect(Number(port), hostname);
+    const head = `Host: here\r\nAuthorization: Bearer ${await server.token('ada')}\r\n\r\n`;
+    socket.write(`GET /realtime/events HTTP/1.1\r\n${head}`.repeat(2));
+    await new Promise((resolve) => socket.once('data', resolve));
+    await server.ask('ada', '{ viewer { id } }');
+    socket.destroy();
+
+    await eventually(async () => {
+      expect(await server.metric('realtime_connections{transport="sse"}')).toBe(0);
+      expect(await server.metric('realtime_subscriptions{field="/realtime/events"}')).toBe(0);
+    }, 5_000);
+  });
+
+  test.each([
+    ['/graphql', '{"query":"{ viewer { id } }"}'],
+    ['/notifications/send', '{"user_id":"slow","title":"t","message":"m"}'],
+  ])('is refused at %s when it is blocked while it sends its body slowly', async (path, body) => {
+    const { hostname, port } = new URL(server.url);
+    await server.ask('slow', '{ viewer { id } }', {}, ['service']);
+    const socket = connect(Number(port), hostname);
+    onTestFinished(() => void socket.destroy());
+    const answer = () => new Promise<string>((resolve) => socket.once('data', (data) => resolve(`${data}`)));
+    const token = await server.token('slow', ['service']);
+    const headers = ['Host: here', `Authorization: Bearer ${token}`, 'Content-Type: application/json'];
+    headers.push('Expect: 100-continue', `Content-Length: ${body.length}`);
+    socket.write(`POST ${path} HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n`);
+    expect(await answer()).toMatch(/^HTTP\/1.1 100 /);
+    await server.ask('root', block, { blocked: true }, ['admin']);
+    await eventually(async () => {
+      const { errors } = await server.run('slow', '{ viewer { id } }', {}, ['service']);
+      expect(errors?.[0]?.extensions.code).toBe('UNAUTHENTICATED');
+    });
+    socket.write(body);
+
+    expect(await answer()).toMatch(/^HTTP\/1.1 401 /);
+    await server.ask('root', block, { blocked: false }, ['admin']);
+    await eventually(() => server.ask('slow', '{ viewer { id } }', {}, ['service']));
+  });
+
   test('takes the same operation id again and again without leaving anything behind', async () => {
     const socket = await server.socket('ada');
     for (let round = 0; round < 300; round += 1) {
@@ -48,6 +90,18 @@ describe('a client that misbehaves', () => {
     });
     await socket.close();
     await eventually(async () => expect(await server.metric('realtime_groups')).toBe(0));
+  });
+
+  test('takes an operation id again before it was attached, and hears what it asked for last', async () => {
+    const socket = await server.socket('ada');
+    socket.run({ query: 'subscription { notificationReceived { id } }' }, 'x').leave();
+    socket.run({ query: 'subscription { channelMessage(channel: "nowhere") { body } }' }, 'x').leave();
+    const stream = socket.run({ query: follow }, 'x');
+    await socket.run({ query: '{ viewer { id } }' }).next();
+    await server.ask('ada', send, { body: 'hello' });
+
+    expect((await stream.next()).data.channelMessage.body).toBe('hello');
+    await socket.close();
   });
 
   test('leaves a WebSocket full of answers unread, and hears its subscription when it reads again', async () => {

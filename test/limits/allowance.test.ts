@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import type { Rate } from '../../src/config.ts';
 import { Allowance } from '../../src/limits/allowance.ts';
 import { Repeats } from '../../src/limits/repeats.ts';
-import { createTally } from '../../src/limits/tally.ts';
+import { createTally, type Reserved } from '../../src/limits/tally.ts';
 import { Counter } from '../../src/redis/counter.ts';
 import { eventually } from '../support/eventually.ts';
 import { type OwnRedis, startRedis, startRedisCluster } from '../support/redis-server.ts';
@@ -73,6 +73,23 @@ describe.each([
 });
 
 describe('what one node allows', () => {
+  test('is not less for what was given back while the others were asked', async () => {
+    let answer = (_: Reserved) => {};
+    const reserve = () => new Promise<Reserved>((resolve) => (answer = resolve));
+    const allowance = new Allowance({ rate: { count: 3, perMs: minute }, tally: { reserve } });
+    const first = allowance.take('ada');
+    answer({ granted: 1, endsInMs: minute });
+    await first;
+    const second = allowance.take('ada');
+    allowance.giveBack('ada');
+    answer({ granted: 1, endsInMs: minute });
+    await second;
+    const third = allowance.take('ada');
+    answer({ granted: 0, endsInMs: minute });
+
+    expect(await third).toBe(null);
+  });
+
   test('is answered in the order of asking', async () => {
     const [one] = await allowances(1, { count: 100, perMs: minute });
     const answered: number[] = [];

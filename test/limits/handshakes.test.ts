@@ -51,6 +51,14 @@ function open(port: number): Wire {
   return { socket, heard: () => heard, isClosed: () => isClosed };
 }
 
+test('a megabyte of what is no request is one refusal', async () => {
+  const { port, refused } = await start({});
+  const { socket, isClosed } = open(port);
+  socket.write('x'.repeat(1_000_000));
+  await eventually(() => expect(isClosed()).toBe(true));
+  expect(refused).toEqual(['BAD_USER_INPUT']);
+});
+
 describe('a handshake without end', () => {
   test.each([
     ['of one header after the other', 'GET / HTTP/1.1\r\n', 'x: y\r\n'],

@@ -155,6 +155,29 @@ describe('subscribers of one group', () => {
     );
   });
 
+  test('are gone from it when they are ended in the moment that their connection is full', async () => {
+    const world = new Lives();
+    await world.hub.start();
+    const group = groupOf(world, (event) => renderedOf((event as JournalEvent).position));
+    const sink = new Listener(1);
+    const revokes = ({ control }: JournalEvent) => control;
+    const source = { after: null, topics: async () => ['a'], wants: () => true, revokes };
+    const subscriber = new Subscriber({ source, group, sink, closed: () => {} });
+    await subscriber.start();
+    world.relay('b');
+    world.control();
+    await turns(10);
+    // By another subscription of the same connection.
+    sink.write(renderedOf(1));
+    world.relay('a', { control: true });
+    world.control();
+    await turns(10);
+
+    expect(sink.ended).toBe('revoked');
+    expect(group.size).toBe(0);
+    await world.hub.close();
+  });
+
   test('of a last event that the bus lost hear it within the silence, without any further event', async () => {
     const world = new World();
     await world.hub.start();

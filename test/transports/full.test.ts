@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
+import { GraphQLError } from 'graphql';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import WebSocket, { WebSocketServer } from 'ws';
+import { tooManyConnections } from '../../src/errors.ts';
 import { Pace } from '../../src/limits/pace.ts';
 import { Positions } from '../../src/realtime/position.ts';
 import { Closing } from '../../src/transports/closing.ts';
@@ -64,6 +66,7 @@ async function fullSocket() {
 
 async function fullStream() {
   let stream!: Connection;
+  const presented: unknown[] = [];
   const opened = new Promise<ViewerSink>((resolve) => {
     const connections = {
       add: (added: Connection) => {
@@ -80,6 +83,10 @@ async function fullStream() {
       guard,
       clientAddressOf: () => null,
       isBlocked: () => false,
+      present: (error: Error) => {
+        presented.push(error);
+        return new GraphQLError(error.message);
+      },
       written: () => {},
     } as unknown as Parameters<typeof createLetIn>[0]);
     const respond = createEventStreams({
@@ -106,7 +113,7 @@ async function fullStream() {
   for (let index = 0; index < parts; index += 1) {
     connection.write({ payload: part, position: null, bytes: {} });
   }
-  return { connection, beginToClose: async () => stream.destroy(), cut: () => {} };
+  return { connection, stream, presented, beginToClose: async () => stream.destroy(), cut: () => {} };
 }
 
 describe.each<[string, () => Promise<Full>]>([
@@ -131,12 +138,19 @@ test('a WebSocket ends its subscriptions when it begins to close, and not when t
     connection.streams.set(id, {
       cost: 1,
       leave: () => left.push(id),
+      replace: () => {},
       isBeyond: () => false,
       reopen: () => {},
     });
   }
   connection.end(Closing.Forbidden);
   expect(left).toEqual(['one', 'other']);
+});
+
+test('an event stream says once why it ends, however often it is ended while that is to be read', async () => {
+  const { stream, presented } = await fullStream();
+  for (let times = 0; times < 3; times += 1) stream.end(Closing.TooManyConnections, tooManyConnections());
+  expect(presented).toHaveLength(1);
 });
 
 const create = 'mutation Create($name: String!) { createChannel(input: { name: $name }) { id } }';
