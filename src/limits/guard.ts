@@ -8,6 +8,7 @@ import type { Log } from '../observability/log.ts';
 import { Counter } from '../redis/counter.ts';
 import { Allowance } from './allowance.ts';
 import { type Effort, Efforts, effortless } from './effort.ts';
+import { Lanes } from './lanes.ts';
 import { createNotices } from './notices.ts';
 import { Pace } from './pace.ts';
 import { type Guest, type Leave, Places } from './places.ts';
@@ -15,6 +16,9 @@ import { Repeats, type Saying } from './repeats.ts';
 import { createTally } from './tally.ts';
 
 export type Guard = ReturnType<typeof createGuard>;
+
+/** So many subscriptions of a user are being opened at once: each reads from the database. */
+const mostOpenings = 4;
 
 /** How much a client may ask: the same on every wire, and of all nodes together. docs/limits.md describes it. */
 export function createGuard({ limits, redisUrls, database, node, scope, log, failed }: GuardOptions) {
@@ -29,6 +33,7 @@ export function createGuard({ limits, redisUrls, database, node, scope, log, fai
   const repeats = new Repeats({ counter, scope });
   const places = new Places({ most: limits.connectionsPerUser, counts, failed });
   const efforts = new Efforts();
+  const openings = new Lanes(mostOpenings);
   const noticed = createNotices(log);
 
   return {
@@ -53,6 +58,11 @@ export function createGuard({ limits, redisUrls, database, node, scope, log, fai
     effortOf(viewer: Viewer | null, address: string | null): Effort {
       if (viewer?.roles.includes('service')) return effortless;
       return efforts.of(ownerOf(viewer, address), () => noticed('effort', { userId: viewer?.id, address }));
+    },
+
+    /** Opens a subscription when it is the user's turn. */
+    opening<Opened>({ id }: Viewer, open: () => Promise<Opened>): Promise<Opened> {
+      return openings.run(id, open);
     },
 
     /** One message. The answer takes it back: it was not sent after all. @throws RATE_LIMITED */

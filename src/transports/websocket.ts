@@ -66,7 +66,7 @@ export function createWebSockets(parts: WebSocketParts) {
       return { connectionId: client.id, position: parts.positions.seal(parts.hub.watermark) };
     },
 
-    onSubscribe: async ({ extra: { client } }, id, payload) => {
+    onSubscribe: async ({ extra: { client }, subscriptions }, id, payload) => {
       const { id: connectionId, refresh, viewer, ipAddress, attached } = client;
       client.streams.get(id)?.replace();
       const { overMs } = client.pace;
@@ -101,7 +101,8 @@ export function createWebSockets(parts: WebSocketParts) {
           const again = prepare(as, [parts.positions.seal(position)]);
           return Array.isArray(again) ? { refused: { errors: again } } : open(again, stream);
         });
-        return { ...argsOf(prepared), client, stream, attached: client.expectAttached() };
+        const isLeft = () => stream.isReplaced || !(id in subscriptions);
+        return { ...argsOf(prepared), client, stream, isLeft, attached: client.expectAttached() };
       }
       // From here on whoever sends the client away waits for the answer.
       const answered = client.answers.expect();
@@ -126,11 +127,15 @@ export function createWebSockets(parts: WebSocketParts) {
     },
 
     subscribe: async (args) => {
-      const { prepared, stream, attached } = args as Arguments;
+      const { prepared, stream, isLeft, attached } = args as Arguments;
       try {
-        const opened = await open(prepared, stream!);
-        if (stream!.isReplaced) {
-          if ('subscriber' in opened) opened.subscriber.close();
+        // Nothing is opened for who has left while others had their turn.
+        const opened = await guard.opening(stream!.viewer, async () =>
+          isLeft!() ? null : open(prepared, stream!),
+        );
+        if (opened === null || isLeft!()) {
+          if (opened && 'subscriber' in opened) opened.subscriber.close();
+          stream!.leave();
           // graphql-ws knows operations by their ids alone: what it were told now, it would tell of the other one.
           return new Promise<never>(() => {});
         }
@@ -223,6 +228,8 @@ interface Arguments extends ExecutionArgs {
   readonly prepared: Prepared;
   readonly client: Client;
   readonly stream?: ClientStream;
+  /** Whether the client has left what is still being opened. */
+  readonly isLeft?: () => boolean;
   readonly attached?: () => void;
   readonly answered?: () => void;
 }
