@@ -29,6 +29,13 @@ export interface ModelSelection {
   readonly where?: unknown;
 }
 
+/** What a selection is made of. */
+export interface SelectedModel {
+  /** The type of each column that may be seen. */
+  readonly columns: ReadonlyMap<string, string>;
+  readonly keyColumns: readonly string[];
+}
+
 /** A value that all rows of a selection share one of: events are found by it. */
 export interface Facet {
   readonly name: string;
@@ -49,9 +56,9 @@ export class ModelFilter {
   readonly #where: readonly Condition[];
 
   /** @throws BAD_USER_INPUT for a column that is not exposed, or a value that is not of its type; LIMIT_EXCEEDED */
-  constructor(columns: ReadonlyMap<string, string>, { ids, actions, where }: ModelSelection) {
+  constructor({ columns, keyColumns }: SelectedModel, { ids, actions, where }: ModelSelection) {
     if (ids && ids.length > mostIds) throw tooLarge(`\`ids\` are at most ${mostIds}.`);
-    this.#ids = ids ? new Set(ids.map(idOf)) : null;
+    this.#ids = ids ? new Set(keyColumns.length > 1 ? ids.map(idOf) : ids) : null;
     this.#actions = actions ? new Set(actions) : null;
     this.#where = conditionsOf(columns, where);
     const facets = [
