@@ -19,10 +19,12 @@ export interface ColumnShape {
   readonly type: string;
 }
 
-/** SQL: the type of column `a`, under the name that {@link ColumnShape} has for it. */
-const columnType = `(select case t.typtype when 'e' then 'enum'
-                                 else format_type(coalesce(nullif(t.typbasetype, 0), t.oid), null) end
-                       from pg_type t where t.oid = a.atttypid)`;
+/** SQL: the type of column `a`, under the name that {@link ColumnShape} has for it. Domains may be of domains. */
+const columnType = `(with recursive below as (
+                       select oid, typtype, typbasetype from pg_type where oid = a.atttypid
+                       union all
+                       select t.oid, t.typtype, t.typbasetype from below b join pg_type t on t.oid = b.typbasetype)
+                     select case typtype when 'e' then 'enum' else format_type(oid, null) end from below where typtype <> 'd')`;
 
 /** SQL: why the changes of table `c` of schema `n` cannot be captured. */
 const obstacle = `case
