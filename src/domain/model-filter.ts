@@ -1,6 +1,6 @@
 import { badInput, tooLarge } from '../errors.ts';
 import type { JournalEvent } from '../realtime/event.ts';
-import { canonical, isComparable } from './model-value.ts';
+import { canonical, isComparable, isVerbatim } from './model-value.ts';
 
 export type ModelAction = 'CREATED' | 'UPDATED' | 'DELETED';
 export type ModelMembership = 'ENTERED' | 'STAYED' | 'LEFT';
@@ -81,10 +81,11 @@ export class ModelFilter {
     return matchedBefore ? 'LEFT' : null;
   }
 
-  /** The values that a column is held to, as text; null where it is not. */
+  /** The values that a column is held to, as text; null where it is not, or where equal values have several texts. */
   valuesOf(column: string): string[] | null {
     const condition = this.#where.find((condition) => condition.column === column);
-    return condition ? [...condition.values].map((value) => String(JSON.parse(value))) : null;
+    if (!condition || !isVerbatim(condition.type)) return null;
+    return [...condition.values].map((value) => String(JSON.parse(value)));
   }
 
   #matches(image: Image): boolean {

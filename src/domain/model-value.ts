@@ -40,6 +40,20 @@ const decimalPattern = /^([+-]?)(\d+)(?:\.(\d*))?$/;
 
 export const isComparable = (type: string): boolean => Object.hasOwn(reading, type);
 
+const verbatim = new Set([
+  'smallint',
+  'integer',
+  'bigint',
+  'text',
+  'character varying',
+  'name',
+  'enum',
+  'uuid',
+]);
+
+/** Whether values are equal only where the database writes them alike. */
+export const isVerbatim = (type: string): boolean => verbatim.has(type);
+
 /** One text for all values that are equal; null for what is not of the type. A missing value is equal to itself. */
 export function canonical(type: string, value: unknown): string | null {
   if (value === null) return 'null';
