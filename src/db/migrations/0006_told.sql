@@ -36,7 +36,8 @@ begin
 end
 $told$;
 --> statement-breakpoint
--- As it was made in 0005, but that it runs nobody's code.
+-- As it was made in 0005, but that it runs nobody's code, and that rows that are large are fewer in one row: a value
+-- of the database has at most a gigabyte, and one as jsonb a quarter of that.
 CREATE OR REPLACE FUNCTION "realtime_capture"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET intervalstyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = 1
   SET plan_cache_mode = 'force_generic_plan' AS $capture$
@@ -78,8 +79,9 @@ begin
     execute format($statement$
     insert into public.realtime_outbox (event_id, topics, recipient_types, recipient_ids, kind, event_type, subject, payload, rows, changes)
     select gen_random_uuid(), '{}', '{}', '{}', 'rows', $1, $2, '{}', json_agg(c.j), count(*)
-      from (select row_to_json(r.*) as j, (row_number() over () - 1) / 200 as part from (select %s from %I t) r) c
-     group by c.part order by c.part $statement$, told, source) using TG_OP, model;
+      from (select u.j, (row_number() over w - 1) / 200 as part, sum(octet_length(u.j::text)) over w / 16777216 as weight
+              from (select row_to_json(r.*) as j from (select %s from %I t) r offset 0) u window w as (rows unbounded preceding)) c
+     group by c.part, c.weight order by c.part, c.weight $statement$, told, source) using TG_OP, model;
   elsif told is not null then
     -- As below.
     keyed := $rows$
@@ -90,24 +92,27 @@ begin
     execute format($statement$
     insert into public.realtime_outbox (event_id, topics, recipient_types, recipient_ids, kind, event_type, subject, payload, rows, changes)
     select gen_random_uuid(), '{}', '{}', '{}', 'rows', $1, $2, '{}', json_agg(c.pair), count(*)
-      from (select json_build_array(o.j, n.j) as pair, (row_number() over () - 1) / 200 as part
-              from (%1$s) o full join (%2$s) n on n.k = o.k) c
-     group by c.part order by c.part $statement$,
+      from (select p.pair, (row_number() over w - 1) / 200 as part, sum(octet_length(p.pair::text)) over w / 16777216 as weight
+              from (select json_build_array(o.j, n.j) as pair
+              from (%1$s) o full join (%2$s) n on n.k = o.k offset 0) p window w as (rows unbounded preceding)) c
+     group by c.part, c.weight order by c.part, c.weight $statement$,
       format(keyed, told, 'old_rows'), format(keyed, told, 'new_rows')) using TG_OP, model, key;
   elsif TG_OP = 'INSERT' then
     insert into public.realtime_outbox (event_id, topics, recipient_types, recipient_ids, kind, event_type, subject, payload, rows, changes)
     select gen_random_uuid(), '{}', '{}', '{}', 'rows', TG_OP, model, '{}', json_agg(c.j), count(*)
-      from (select case when hidden is null then row_to_json(t.*) when has_json then public.realtime_without(row_to_json(t.*), hidden)
-                        else (to_jsonb(t.*) - hidden)::json end as j,
-                   (row_number() over () - 1) / 200 as part
-              from new_rows t) c group by c.part order by c.part;
+      from (select u.j, (row_number() over w - 1) / 200 as part, sum(octet_length(u.j::text)) over w / 16777216 as weight
+              from (select case when hidden is null then row_to_json(t.*) when has_json then public.realtime_without(row_to_json(t.*), hidden)
+                        else (to_jsonb(t.*) - hidden)::json end as j
+                      from new_rows t offset 0) u window w as (rows unbounded preceding)) c
+     group by c.part, c.weight order by c.part, c.weight;
   elsif TG_OP = 'DELETE' then
     insert into public.realtime_outbox (event_id, topics, recipient_types, recipient_ids, kind, event_type, subject, payload, rows, changes)
     select gen_random_uuid(), '{}', '{}', '{}', 'rows', TG_OP, model, '{}', json_agg(c.j), count(*)
-      from (select case when hidden is null then row_to_json(t.*) when has_json then public.realtime_without(row_to_json(t.*), hidden)
-                        else (to_jsonb(t.*) - hidden)::json end as j,
-                   (row_number() over () - 1) / 200 as part
-              from old_rows t) c group by c.part order by c.part;
+      from (select u.j, (row_number() over w - 1) / 200 as part, sum(octet_length(u.j::text)) over w / 16777216 as weight
+              from (select case when hidden is null then row_to_json(t.*) when has_json then public.realtime_without(row_to_json(t.*), hidden)
+                        else (to_jsonb(t.*) - hidden)::json end as j
+                      from old_rows t offset 0) u window w as (rows unbounded preceding)) c
+     group by c.part, c.weight order by c.part, c.weight;
   elsif TG_OP = 'UPDATE' then
     -- That a notification has arrived somewhere is told to nobody as a change of its row: it would double them.
     if model = 'Notification' and not exists (
@@ -118,7 +123,8 @@ begin
     -- hold may stand in a column of type json.
     insert into public.realtime_outbox (event_id, topics, recipient_types, recipient_ids, kind, event_type, subject, payload, rows, changes)
     select gen_random_uuid(), '{}', '{}', '{}', 'rows', TG_OP, model, '{}', json_agg(c.pair), count(*)
-      from (select json_build_array(o.j, n.j) as pair, (row_number() over () - 1) / 200 as part
+      from (select p.pair, (row_number() over w - 1) / 200 as part, sum(octet_length(p.pair::text)) over w / 16777216 as weight
+              from (select json_build_array(o.j, n.j) as pair
               from (select r.j, (select case when bool_and(r.readable ->> k.name is not null) then array_agg(r.readable ->> k.name) end
                                    from unnest(key) k(name)) as k
                       from (select u.j, replace(u.j::text, '\u0000', '\ufffd')::json as readable
@@ -132,8 +138,8 @@ begin
                               from (select case when hidden is null then row_to_json(t.*) when has_json then public.realtime_without(row_to_json(t.*), hidden)
                         else (to_jsonb(t.*) - hidden)::json end as j
                                       from new_rows t offset 0) u offset 0) r) n
-                   on n.k = o.k) c
-     group by c.part order by c.part;
+                   on n.k = o.k offset 0) p window w as (rows unbounded preceding)) c
+     group by c.part, c.weight order by c.part, c.weight;
   else
     -- Nobody knows which rows there were: whoever follows the model is to look anew.
     insert into public.realtime_outbox (event_id, topics, recipient_types, recipient_ids, kind, event_type, subject, erases, control, payload)
