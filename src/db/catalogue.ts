@@ -19,10 +19,12 @@ export interface ColumnShape {
   readonly type: string;
 }
 
-/** SQL: the type of column `a`, under the name that {@link ColumnShape} has for it. */
-const columnType = `(select case t.typtype when 'e' then 'enum'
-                                 else format_type(coalesce(nullif(t.typbasetype, 0), t.oid), null) end
-                       from pg_type t where t.oid = a.atttypid)`;
+/** SQL: the type of column `a`, under the name that {@link ColumnShape} has for it. Domains may be of domains. */
+const columnType = `(with recursive below as (
+                       select oid, typtype, typbasetype from pg_type where oid = a.atttypid
+                       union all
+                       select t.oid, t.typtype, t.typbasetype from below b join pg_type t on t.oid = b.typbasetype)
+                     select case typtype when 'e' then 'enum' else format_type(oid, null) end from below where typtype <> 'd')`;
 
 /** SQL: why the changes of table `c` of schema `n` cannot be captured. */
 const obstacle = `case
@@ -32,11 +34,6 @@ const obstacle = `case
            when c.relkind = 'p' or c.relispartition then 'it is partitioned, and what is written to one part is not seen at the whole'
            when c.relpersistence = 't' then 'it is temporary'
            when exists (select from pg_inherits where inhparent = c.oid or inhrelid = c.oid) then 'it inherits or is inherited from'
-           -- Capturing a row calls it, with the rights of this server.
-           when exists (select from pg_attribute a join pg_type t on t.oid = a.atttypid
-                               join pg_cast f on f.castsource in (t.oid, t.typelem, t.typbasetype)
-                         where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and f.castfunc >= 16384
-                           and f.casttarget in ('json'::regtype, 'jsonb'::regtype)) then 'a column has a type with a cast to JSON of its own'
          end`;
 
 /** A table by its exact name; null when there is none. Without a schema it is looked for where ours are. */

@@ -1,6 +1,6 @@
 import { badInput, tooLarge } from '../errors.ts';
 import type { JournalEvent } from '../realtime/event.ts';
-import { canonical, isComparable } from './model-value.ts';
+import { canonical, isComparable, isVerbatim } from './model-value.ts';
 
 export type ModelAction = 'CREATED' | 'UPDATED' | 'DELETED';
 export type ModelMembership = 'ENTERED' | 'STAYED' | 'LEFT';
@@ -29,6 +29,13 @@ export interface ModelSelection {
   readonly where?: unknown;
 }
 
+/** What a selection is made of. */
+export interface SelectedModel {
+  /** The type of each column that may be seen. */
+  readonly columns: ReadonlyMap<string, string>;
+  readonly keyColumns: readonly string[];
+}
+
 /** A value that all rows of a selection share one of: events are found by it. */
 export interface Facet {
   readonly name: string;
@@ -49,9 +56,9 @@ export class ModelFilter {
   readonly #where: readonly Condition[];
 
   /** @throws BAD_USER_INPUT for a column that is not exposed, or a value that is not of its type; LIMIT_EXCEEDED */
-  constructor(columns: ReadonlyMap<string, string>, { ids, actions, where }: ModelSelection) {
+  constructor({ columns, keyColumns }: SelectedModel, { ids, actions, where }: ModelSelection) {
     if (ids && ids.length > mostIds) throw tooLarge(`\`ids\` are at most ${mostIds}.`);
-    this.#ids = ids ? new Set(ids.map(idOf)) : null;
+    this.#ids = ids ? new Set(keyColumns.length > 1 ? ids.map(idOf) : ids) : null;
     this.#actions = actions ? new Set(actions) : null;
     this.#where = conditionsOf(columns, where);
     const facets = [
@@ -74,10 +81,11 @@ export class ModelFilter {
     return matchedBefore ? 'LEFT' : null;
   }
 
-  /** The values that a column is held to, as text; null where it is not. */
+  /** The values that a column is held to, as text; null where it is not, or where equal values have several texts. */
   valuesOf(column: string): string[] | null {
     const condition = this.#where.find((condition) => condition.column === column);
-    return condition ? [...condition.values].map((value) => String(JSON.parse(value))) : null;
+    if (!condition || !isVerbatim(condition.type)) return null;
+    return [...condition.values].map((value) => String(JSON.parse(value)));
   }
 
   #matches(image: Image): boolean {

@@ -6,7 +6,8 @@
 type Read = (value: unknown) => string | number | boolean | null;
 
 const integer: Read = (value) => (typeof value === 'number' && Number.isSafeInteger(value) ? value : null);
-const float: Read = (value) => (typeof value === 'number' ? value : specialFloat(value));
+const float: Read = (value) =>
+  typeof value === 'number' && Number.isFinite(value) ? value : specialFloat(value);
 const text: Read = (value) => (typeof value === 'string' ? value : null);
 const matching =
   (pattern: RegExp): Read =>
@@ -25,7 +26,7 @@ const reading: Readonly<Record<string, Read>> = {
   'character varying': text,
   name: text,
   enum: text,
-  character: (value) => (typeof value === 'string' ? value.replace(/ +$/, '') : null),
+  character: (value) => (typeof value === 'string' ? withoutEnd(value, ' ') : null),
   citext: (value) => (typeof value === 'string' ? value.toLowerCase() : null),
   uuid: (value) => (typeof value === 'string' && uuidPattern.test(value) ? value.toLowerCase() : null),
   date: matching(/^-?\d{4,}-\d\d-\d\d( BC)?$|^-?infinity$/),
@@ -35,9 +36,23 @@ const reading: Readonly<Record<string, Read>> = {
 };
 
 const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-const decimalPattern = /^([+-]?)0*(\d+)(?:\.(\d*?)0*)?$/;
+const decimalPattern = /^([+-]?)(\d+)(?:\.(\d*))?$/;
 
 export const isComparable = (type: string): boolean => Object.hasOwn(reading, type);
+
+const verbatim = new Set([
+  'smallint',
+  'integer',
+  'bigint',
+  'text',
+  'character varying',
+  'name',
+  'enum',
+  'uuid',
+]);
+
+/** Whether values are equal only where the database writes them alike. */
+export const isVerbatim = (type: string): boolean => verbatim.has(type);
 
 /** One text for all values that are equal; null for what is not of the type. A missing value is equal to itself. */
 export function canonical(type: string, value: unknown): string | null {
@@ -51,18 +66,27 @@ export function canonical(type: string, value: unknown): string | null {
 function decimal(value: unknown): string | null {
   if (typeof value !== 'string' && typeof value !== 'number') return null;
   // What is already another number than was written is not asked for.
-  if (Number.isInteger(value) && !Number.isSafeInteger(value)) return null;
+  if (typeof value === 'number' && (!Number.isFinite(value) || Math.abs(value) > Number.MAX_SAFE_INTEGER))
+    return null;
   const given = String(value);
   if (given === 'NaN' || given === 'Infinity' || given === '-Infinity') return given;
-  const [, sign, whole, fraction] = decimalPattern.exec(given) ?? [];
-  if (whole === undefined) return null;
-  const digits = fraction ? `${whole}.${fraction}` : whole;
+  const [, sign, written, fraction = ''] = decimalPattern.exec(given) ?? [];
+  if (written === undefined) return null;
+  const [whole, rest] = [written.replace(/^0+(?=\d)/, ''), withoutEnd(fraction, '0')];
+  const digits = rest ? `${whole}.${rest}` : whole;
   return sign === '-' && /[1-9]/.test(digits) ? `-${digits}` : digits;
 }
 
 function whole(value: unknown): string | null {
   const read = decimal(value);
   return read !== null && /^-?\d+$/.test(read) ? read : null;
+}
+
+/** A pattern for it would take the square of the text's length. */
+function withoutEnd(text: string, character: string): string {
+  let end = text.length;
+  while (end > 0 && text[end - 1] === character) end -= 1;
+  return text.slice(0, end);
 }
 
 function specialFloat(value: unknown): string | null {

@@ -84,7 +84,7 @@ export function createModels({ database, positions, watches }: ModelsOptions) {
       const after = furthest(positions, resume);
       const model = await findFor(me, name);
       const columns = new Map(model.columns.map((column, index) => [column, model.columnTypes[index]!]));
-      const filter = new ModelFilter(columns, selection);
+      const filter = new ModelFilter({ columns, keyColumns: model.keyColumns }, selection);
       const shown = {
         ...{ name, columns, audienceColumn: model.audienceColumn },
         table: model.isBuiltIn ? builtInModels[name as keyof typeof builtInModels].table : undefined,

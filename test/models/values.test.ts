@@ -5,6 +5,8 @@ const equal: [string, unknown, unknown][] = [
   ['numeric', '1.50', 1.5],
   ['numeric', '-0.00', 0],
   ['numeric', '0012', '12'],
+  ['numeric', '000', '-0.'],
+  ['numeric', '1.0500', '1.05'],
   ['bigint', '9007199254740993', '9007199254740993'],
   ['bigint', '7', 7],
   ['uuid', '0192E4A0-0000-7000-8000-00000000000A', '0192e4a0-0000-7000-8000-00000000000a'],
@@ -31,6 +33,9 @@ const foreign: [string, unknown][] = [
   ['integer', 1.5],
   ['bigint', '1x'],
   ['numeric', true],
+  // Of JSON's 1e999 JavaScript makes it.
+  ['numeric', Number.POSITIVE_INFINITY],
+  ['double precision', Number.POSITIVE_INFINITY],
   ['boolean', 'true'],
   ['uuid', 'not one'],
   ['date', '24.11.2026'],
@@ -50,5 +55,17 @@ describe('values of columns', () => {
 
   test.each(foreign)('of %s: %j is none', (type, value) => {
     expect(canonical(type, value)).toBeNull();
+  });
+
+  /** As long as a message may be: they came from whoever asks, and everybody waits meanwhile. */
+  test.each([
+    ['numeric', `${'0'.repeat(1_000_000)}x`],
+    ['numeric', `0.${'0'.repeat(1_000_000)}x`],
+    ['bigint', `${'0'.repeat(1_000_000)}x`],
+    ['character', `${' '.repeat(1_000_000)}x`],
+  ])('of %s take no longer than they are long', (type, value) => {
+    const began = performance.now();
+    canonical(type, value);
+    expect(performance.now() - began).toBeLessThan(1_000);
   });
 });
