@@ -5,7 +5,7 @@ export default defineConfig({
   // Without it graphql would be loaded twice, once for us and once for the libraries.
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
-    include: ['test/**/*.test.ts'],
+    include: ['test/**/*.test.ts', 'client/test/**/*.test.{ts,tsx}'],
     globalSetup: 'test/support/global-setup.ts',
     reporters: ['default', './test/support/closing-line-reporter.ts'],
     pool: 'forks',

@@ -1,0 +1,25 @@
+import type { GraphQLFailure } from './types.ts';
+
+/** An operation that has no data to show, and why. */
+export class OperationError extends Error {
+  override readonly name = 'OperationError';
+  /** As they came; one that is made up when nothing came. */
+  readonly errors: readonly GraphQLFailure[];
+  /** `extensions.code` of the first error; `NETWORK_ERROR` when there was no answer. */
+  readonly code: string;
+  /** The same request may succeed after this time; null when it will not. */
+  readonly retryAfterMs: number | null;
+
+  constructor(errors: readonly GraphQLFailure[], options?: ErrorOptions) {
+    super(errors[0]?.message ?? 'The operation failed.', options);
+    const { code, retryAfterMs } = errors[0]?.extensions ?? {};
+    this.errors = errors;
+    this.code = typeof code === 'string' ? code : 'INTERNAL_SERVER_ERROR';
+    this.retryAfterMs = typeof retryAfterMs === 'number' ? retryAfterMs : null;
+  }
+}
+
+/** An error of our own, in the form of those that come from the server. */
+export function failure(code: string, message: string, cause?: unknown): OperationError {
+  return new OperationError([{ message, extensions: { code } }], { cause });
+}

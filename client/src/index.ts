@@ -1,0 +1,14 @@
+export { OperationError } from './errors.ts';
+export { localPositions } from './positions.ts';
+export type {
+  Connection,
+  GraphQLFailure,
+  OperationResult,
+  PositionStorage,
+  RealtimeClient,
+  RealtimeClientOptions,
+  RealtimeTransport,
+  Request,
+  Resync,
+  Sink,
+} from './types.ts';
