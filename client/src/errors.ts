@@ -9,11 +9,14 @@ export class OperationError extends Error {
   readonly code: string;
   /** The same request may succeed after this time; null when it will not. */
   readonly retryAfterMs: number | null;
+  /** What came beside the errors, null in places; null where nothing did. */
+  readonly data: unknown;
 
-  constructor(errors: readonly GraphQLFailure[], options?: ErrorOptions) {
+  constructor(errors: readonly GraphQLFailure[], data: unknown = null, options?: ErrorOptions) {
     super(errors[0]?.message ?? 'The operation failed.', options);
     const { code, retryAfterMs } = errors[0]?.extensions ?? {};
     this.errors = errors;
+    this.data = data;
     this.code = typeof code === 'string' ? code : 'INTERNAL_SERVER_ERROR';
     this.retryAfterMs = typeof retryAfterMs === 'number' ? retryAfterMs : null;
   }
@@ -21,5 +24,5 @@ export class OperationError extends Error {
 
 /** An error of our own, in the form of those that come from the server. */
 export function failure(code: string, message: string, cause?: unknown): OperationError {
-  return new OperationError([{ message, extensions: { code } }], { cause });
+  return new OperationError([{ message, extensions: { code } }], null, { cause });
 }

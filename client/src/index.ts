@@ -1,3 +1,4 @@
+export { createRealtimeClient } from './client.ts';
 export { OperationError } from './errors.ts';
 export { localPositions } from './positions.ts';
 export type {

@@ -1,0 +1,265 @@
+import type { Pace } from './backoff.ts';
+import { messageOf } from './closure.ts';
+import { Connector } from './connector.ts';
+import { failure, OperationError } from './errors.ts';
+import { type Endpoint, post } from './http.ts';
+import { type Answer, type Link, LinkLost } from './link.ts';
+import { type Payload, payloadOf, typeOf } from './operation.ts';
+import { watchPage } from './page.ts';
+import { memoryPositions, Positions } from './positions.ts';
+import { Queue } from './queue.ts';
+import { openStreams } from './sse.ts';
+import { Subscription } from './subscription.ts';
+import type { Connection, RealtimeClient, RealtimeClientOptions, Request, Sink } from './types.ts';
+import { openSocket } from './websocket.ts';
+
+const pacing = { firstMs: 1_000, longestMs: 30_000 };
+const patience = { openWithinMs: 10_000, pingAfterMs: 10_000, pongWithinMs: 5_000, silenceMs: 40_000 };
+const machineTimes = { lingerMs: 5_000, settledMs: 10_000, upgradeMs: 60_000 };
+/** How long a mutation waits for a connection that is being made: behind its subscriptions it is seen by them. */
+const orderlyMs = 3_000;
+/** What is longer goes over HTTP: a message that is too large costs the socket. */
+const longestMessage = 256 * 1_024;
+
+export function createRealtimeClient(options: RealtimeClientOptions): RealtimeClient {
+  return new Client(options);
+}
+
+class Client implements RealtimeClient {
+  readonly #options: RealtimeClientOptions;
+  readonly #endpoint: Endpoint;
+  readonly #pace: Pace;
+  readonly #connector: Connector;
+  readonly #queue: Queue;
+  readonly #positions: Positions;
+  readonly #listeners = new Set<() => void>();
+  readonly #subscriptions = new Set<Subscription>();
+  /** Those that began from now on the connection that is open. */
+  readonly #fromNow = new Set<Subscription>();
+  /** A position that is older than whatever is subscribed to from here on. */
+  #mark: string | null = null;
+  #wants = 0;
+  #isDisposed = false;
+  readonly #leavePage: () => void;
+
+  constructor(options: RealtimeClientOptions) {
+    this.#options = options;
+    const address = new URL(options.url, globalThis.location?.href);
+    // Not a method: a browser's own fetch wants to be called without an owner.
+    const request = options.fetch ?? globalThis.fetch;
+    this.#endpoint = { url: address.href, fetch: (...parameters) => request(...parameters) };
+    this.#pace = { ...pacing, ...options.retry };
+    this.#positions = new Positions(options.storage ?? memoryPositions());
+    this.#queue = new Queue((payload) => this.#answer(payload, 'mutation'), this.#pace);
+    this.#connector = new Connector({
+      settings: { ...machineTimes, pace: this.#pace, transport: options.transport ?? 'auto' },
+      getToken: () => this.#token(),
+      openLink: (transport, token, events) =>
+        transport === 'sse'
+          ? openStreams({ endpoint: this.#endpoint, token, events, patience })
+          : openSocket({
+              url: address.href.replace(/^http/, 'ws'),
+              token,
+              events,
+              patience,
+              webSocketImpl: (options.webSocketImpl ?? globalThis.WebSocket) as typeof WebSocket,
+            }),
+      opened: (link, { position }) => {
+        this.#mark = position;
+        for (const subscription of this.#subscriptions) this.#attach(subscription, link);
+        this.#queue.hurry();
+      },
+      lost: () => {
+        this.#fromNow.clear();
+        for (const subscription of this.#subscriptions) subscription.detach();
+      },
+      changed: () => {
+        for (const listener of [...this.#listeners]) listener();
+      },
+    });
+    this.#leavePage = watchPage({
+      awake: () => {
+        this.#connector.tell({ type: 'awake' });
+        this.#queue.hurry();
+      },
+      offline: () => this.#connector.tell({ type: 'offline', now: Date.now() }),
+    });
+  }
+
+  get connection(): Connection {
+    return this.#connector.connection;
+  }
+
+  onConnection(listener: () => void): () => void {
+    // Of its own: the same function may be given twice.
+    const tell = () => listener();
+    this.#listeners.add(tell);
+    return () => void this.#listeners.delete(tell);
+  }
+
+  async execute<Data, Variables>(
+    request: Request<Data, Variables>,
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<Data> {
+    const payload = payloadOf(request);
+    const type = typeOf(payload);
+    if (type === 'subscription') throw failure('BAD_USER_INPUT', 'A subscription is for `subscribe`.');
+    return dataOf(await this.#answer(payload, type, signal));
+  }
+
+  async enqueue<Data, Variables>(request: Request<Data, Variables>): Promise<Data> {
+    return dataOf(await this.#queue.add(payloadOf(request)));
+  }
+
+  subscribe<Data, Variables>(
+    request: Request<Data, Variables>,
+    sink: Sink<Data>,
+    { key, after }: { readonly key?: string; readonly after?: string } = {},
+  ): () => void {
+    let isOver = this.#isDisposed;
+    if (isOver) return () => {};
+    let subscription: Subscription | null = null;
+    const end = () => {
+      if (isOver) return;
+      isOver = true;
+      if (subscription) this.#forget(subscription);
+      subscription?.end();
+      this.#unwant();
+    };
+    const begin = (position: string | null, isFromStorage: boolean) => {
+      if (isOver) return;
+      const begun = new Subscription(
+        payloadOf(request),
+        { given: position, isFromStorage },
+        {
+          next: (result) => {
+            if (result.position !== null && this.#fromNow.has(begun)) this.#mark = result.position;
+            guarded(() => sink.next(result as Parameters<typeof sink.next>[0]));
+          },
+          resync: () => {
+            guarded(() => sink.resync?.());
+            guarded(() => this.#options.onResync?.({ key, request: request as Request<unknown, unknown> }));
+          },
+          error: (error) => guarded(() => sink.error?.(error)),
+          complete: () => guarded(() => sink.complete?.()),
+        },
+        {
+          pace: this.#pace,
+          headPosition: async () =>
+            dataOf<{ position: string }>(await this.#answer({ query: '{ position }' }, 'query')).position,
+          keep: (kept) => {
+            if (key !== undefined) this.#positions.set(key, kept);
+          },
+          ended: end,
+        },
+      );
+      subscription = begun;
+      this.#subscriptions.add(begun);
+      const { link } = this.#connector;
+      if (link) this.#attach(begun, link);
+    };
+    if (key === undefined || after !== undefined) begin(after ?? null, false);
+    else void this.#positions.get(key).then((kept) => begin(kept, kept !== null));
+    if (++this.#wants === 1) this.#connector.tell({ type: 'want' });
+    return end;
+  }
+
+  reconnect(): void {
+    this.#connector.tell({ type: 'reconnect' });
+    this.#queue.hurry();
+  }
+
+  dispose(): void {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    this.#leavePage();
+    for (const subscription of this.#subscriptions) subscription.end();
+    this.#subscriptions.clear();
+    this.#queue.dispose();
+    this.#connector.tell({ type: 'dispose' });
+  }
+
+  #attach(subscription: Subscription, link: Link): void {
+    if (subscription.attach(link, this.#mark)) this.#fromNow.add(subscription);
+  }
+
+  #forget(subscription: Subscription): void {
+    this.#subscriptions.delete(subscription);
+    this.#fromNow.delete(subscription);
+  }
+
+  #unwant(): void {
+    if (--this.#wants === 0) this.#connector.tell({ type: 'unwant' });
+  }
+
+  async #token(): Promise<string | null> {
+    const { token = null } = this.#options;
+    return typeof token === 'function' ? await token() : token;
+  }
+
+  async #answer(payload: Payload, type: 'query' | 'mutation', signal?: AbortSignal): Promise<Answer> {
+    if (this.#isDisposed) throw failure('NETWORK_ERROR', 'The client has been disposed of.');
+    signal?.throwIfAborted();
+    if (type === 'mutation') await this.#untilConnected(orderlyMs);
+    const { link } = this.#connector;
+    if (link?.execute && JSON.stringify(payload).length <= longestMessage) {
+      try {
+        return await link.execute(payload, signal);
+      } catch (error) {
+        if (!(error instanceof LinkLost)) throw error;
+        // What only reads can be asked again.
+        if (type === 'mutation')
+          throw failure('NETWORK_ERROR', `It may have been done: ${error.message}.`, error);
+      }
+    }
+    return this.#post(payload, signal);
+  }
+
+  async #post(payload: Payload, signal?: AbortSignal): Promise<Answer> {
+    const token = await this.#tokenOfRequest();
+    const { answer, status } = await post(this.#endpoint, token, payload, signal);
+    if (status !== 401) return answer;
+    const another = await this.#tokenOfRequest();
+    return another === token ? answer : (await post(this.#endpoint, another, payload, signal)).answer;
+  }
+
+  async #tokenOfRequest(): Promise<string | null> {
+    try {
+      return await this.#token();
+    } catch (error) {
+      throw failure('TOKEN_UNAVAILABLE', messageOf(error), error);
+    }
+  }
+
+  /** At once where no connection is being made. */
+  async #untilConnected(withinMs: number): Promise<void> {
+    if (this.connection.status !== 'connecting') return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(done, withinMs);
+      const stop = this.onConnection(() => {
+        if (this.connection.status !== 'connecting') done();
+      });
+      function done(): void {
+        clearTimeout(timer);
+        stop();
+        resolve();
+      }
+    });
+  }
+}
+
+function dataOf<Data>({ data, errors }: Answer): Data {
+  if (errors) throw new OperationError(errors, data ?? null);
+  return data as Data;
+}
+
+/** A listener that throws is reported as such, and holds nobody up. */
+function guarded(tell: () => void): void {
+  try {
+    tell();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}

@@ -1,0 +1,53 @@
+import { type DocumentNode, print } from 'graphql';
+import type { Request } from './types.ts';
+
+export type OperationType = 'query' | 'mutation' | 'subscription';
+
+/** An operation as it goes over a wire. */
+export interface Payload {
+  readonly query: string;
+  readonly variables?: Record<string, unknown>;
+  readonly operationName?: string;
+  readonly extensions?: Record<string, unknown>;
+}
+
+const texts = new WeakMap<object, string>();
+
+export function payloadOf<Data, Variables>(request: Request<Data, Variables>): Payload {
+  const { document, variables, operationName } = request;
+  return {
+    query: typeof document === 'string' ? document : textOf(document),
+    ...(variables ? { variables: variables as Record<string, unknown> } : {}),
+    ...(operationName ? { operationName } : {}),
+  };
+}
+
+function textOf(document: DocumentNode): string {
+  const text = texts.get(document) ?? print(document);
+  texts.set(document, text);
+  return text;
+}
+
+/** Comments, strings and what is within braces and parentheses say nothing about the kind of an operation. */
+const noise = /#[^\n\r]*|"""(?:\\"""|[\s\S])*?"""|"(?:\\.|[^"\\\n\r])*"/g;
+const header = /\b(query|mutation|subscription)\b\s*([A-Za-z_]\w*)?/g;
+
+/** Of the one that `operationName` chooses, or else of the first. */
+export function typeOf({ query, operationName }: Payload): OperationType {
+  const outside = outermost(query.replace(noise, ' '));
+  for (const [, type, name] of outside.matchAll(header)) {
+    if (!operationName || name === operationName) return type as OperationType;
+  }
+  return 'query';
+}
+
+function outermost(text: string): string {
+  let depth = 0;
+  let found = '';
+  for (const character of text) {
+    if (character === '{' || character === '(') depth += 1;
+    if (depth === 0) found += character;
+    if (character === '}' || character === ')') depth -= 1;
+  }
+  return found;
+}
