@@ -1,5 +1,5 @@
 /** Reading a value means making every part of it, one by one, while nobody else is served. */
-const deepest = 100;
+const mostLevels = 100;
 const mostParts = 200_000;
 /** What is shorter cannot be much of either. */
 const harmless = 16_384;
@@ -14,7 +14,9 @@ export function isExcessive(json: Buffer): boolean {
  * and are refused here with the first fifth of a megabyte.
  */
 export class JsonShape {
+  #bytes = 0;
   #depth = 0;
+  #deepest = 0;
   #parts = 0;
   /** In what has been seen, a string has begun and not ended; and in it an escape. */
   #isString = false;
@@ -22,19 +24,20 @@ export class JsonShape {
 
   /** With the next bytes of UTF-8, in which what is looked for stands for nothing else. */
   isExcessiveWith(bytes: Buffer): boolean {
-    let [depth, parts] = [this.#depth, this.#parts];
-    for (let at = this.#isString ? this.#endOfString(bytes, 0) : 0; at < bytes.length; at += 1) {
+    let [depth, deepest, parts] = [this.#depth, this.#deepest, this.#parts];
+    for (let at = this.#isString ? this.#endOfString(bytes, 0) + 1 : 0; at < bytes.length; at += 1) {
       const byte = bytes[at];
       if (byte === quote) at = this.#endOfString(bytes, at + 1);
       else if (byte === brace || byte === bracket) {
         depth += 1;
         parts += 1;
+        if (depth > deepest) deepest = depth;
       } else if (byte === brace + 2 || byte === bracket + 2) depth -= 1;
       else if (byte === comma) parts += 1;
-      if (depth > deepest || parts > mostParts) return true;
     }
-    [this.#depth, this.#parts] = [depth, parts];
-    return false;
+    [this.#depth, this.#deepest, this.#parts] = [depth, deepest, parts];
+    this.#bytes += bytes.length;
+    return this.#bytes > harmless && (deepest > mostLevels || parts > mostParts);
   }
 
   /** Where the string ends that goes on at `start`; behind the last byte where it does not. */
