@@ -83,11 +83,15 @@ const duration = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+/** Windows end by timers, which count to 24 days; and a user is not locked out for longer than this. */
+const longestRateMs = 86_400_000;
+
 const rate = z.string().transform((text, context): Rate => {
   const [count = '', per = '', ...rest] = text.split('/');
   const perMs = parseDuration(per);
-  if (/^[1-9]\d*$/.test(count) && perMs && rest.length === 0) return { count: Number(count), perMs };
-  context.addIssue({ code: 'custom', message: 'is not a rate such as 60/1m' });
+  const isRate = /^[1-9]\d*$/.test(count) && perMs && perMs <= longestRateMs && rest.length === 0;
+  if (isRate) return { count: Number(count), perMs };
+  context.addIssue({ code: 'custom', message: 'is not a rate such as 60/1m, within a day at most' });
   return z.NEVER;
 });
 

@@ -11,12 +11,14 @@ const mostAhead = 0.1;
 export class Allowance {
   readonly #tally: Tally;
   readonly #perMs: number;
+  readonly #most: number;
   readonly #mostAhead: number;
   #windows = new Map<string, Window>();
 
   constructor({ tally, rate }: AllowanceOptions) {
     this.#tally = tally;
     this.#perMs = rate.perMs;
+    this.#most = rate.count;
     this.#mostAhead = Math.max(1, Math.floor(rate.count * mostAhead));
   }
 
@@ -28,7 +30,10 @@ export class Allowance {
         window.left -= 1;
         return null;
       }
-      if (window.isSpent) return Math.max(1, Math.ceil(window.endsAt - performance.now()));
+      if (window.isSpent) {
+        window.refused += 1;
+        return Math.max(1, Math.ceil(window.endsAt - performance.now()));
+      }
       window.waiting += 1;
       window.asking ??= this.#ask(key, window).finally(() => {
         window.asking = undefined;
@@ -36,6 +41,11 @@ export class Allowance {
       await window.asking;
       window.waiting -= 1;
     }
+  }
+
+  /** Whether it has been refused as often as it is allowed: nobody does that who reads the answers. */
+  isFlooded(key: string): boolean {
+    return (this.#windows.get(key)?.refused ?? 0) > this.#most;
   }
 
   /** It was not used after all. */
@@ -62,7 +72,15 @@ export class Allowance {
     }
     let window = this.#windows.get(key);
     if (!window || (window.endsAt <= now && !window.asking)) {
-      window = { left: 0, used: 0, isSpent: false, waiting: 0, endsAt: now + this.#perMs, asking: undefined };
+      window = {
+        left: 0,
+        used: 0,
+        isSpent: false,
+        refused: 0,
+        waiting: 0,
+        endsAt: now + this.#perMs,
+        asking: undefined,
+      };
       this.#windows.delete(key);
       this.#windows.set(key, window);
     }
@@ -77,6 +95,8 @@ interface Window {
   used: number;
   /** The tally has nothing more. */
   isSpent: boolean;
+  /** How often on this node. */
+  refused: number;
   waiting: number;
   endsAt: number;
   asking: Promise<void> | undefined;

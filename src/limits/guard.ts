@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Config, Rate } from '../config.ts';
 import { createConnectionCounts } from '../db/connection-counts.ts';
 import type { Database } from '../db/database.ts';
@@ -17,6 +18,8 @@ import { createTally } from './tally.ts';
 
 export type Guard = ReturnType<typeof createGuard>;
 
+/** So late a refusal may come. */
+const latestMs = 1_000;
 /** So many subscriptions of a user are being opened at once: each reads from the database. */
 const mostOpenings = 4;
 
@@ -48,9 +51,12 @@ export function createGuard({ limits, redisUrls, database, node, scope, log, fai
     /** One query or mutation. @throws RATE_LIMITED */
     async operating(viewer: Viewer | null, address: string | null): Promise<void> {
       if (viewer?.roles.includes('service')) return;
-      const refusedMs = await operations.take(ownerOf(viewer, address));
+      const owner = ownerOf(viewer, address);
+      const refusedMs = await operations.take(owner);
       if (refusedMs === null) return;
       noticed('OPERATION_RATE_PER_USER', { userId: viewer?.id, address });
+      // Saying no is work as well, and who asks all the same is told later.
+      if (operations.isFlooded(owner)) await wait(Math.min(refusedMs, latestMs), undefined, { ref: false });
       throw rateLimited('Too many operations in too short a time.', refusedMs);
     },
 
