@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-const open = async () => (await server.metric('realtime_subscriptions')) ?? 0;
+const open = async () => (await server.metric('realtime_subscriptions{field="channelMessage"}')) ?? 0;
 
 test('a user who comes back with everything at once is refused nothing', async () => {
   const clients = await Promise.all(Array.from({ length: sockets }, () => server.socket('alice')));
