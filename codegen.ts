@@ -1,12 +1,17 @@
+import { rm } from 'node:fs/promises';
 import type { CodegenConfig } from '@graphql-codegen/cli';
 import { printSchema } from './src/schema/print.ts';
+
+/** What the client package ships, and the manifest that a server takes as PERSISTED_OPERATIONS. */
+const documents = 'client/src/documents/';
 
 const config: CodegenConfig = {
   schema: printSchema(),
   documents: 'documents/*.graphql',
+  importExtension: '.ts',
   generates: {
     'schema.graphql': { plugins: ['schema-ast'], config: { includeDirectives: true } },
-    'documents/generated/': {
+    [documents]: {
       preset: 'client',
       presetConfig: {
         fragmentMasking: false,
@@ -17,6 +22,12 @@ const config: CodegenConfig = {
         useTypeImports: true,
         enumsAsTypes: true,
       },
+    },
+  },
+  hooks: {
+    // The function `graphql` finds documents by their text in one's own sources: of no use to who imports them.
+    afterAllFileWrite: async () => {
+      for (const name of ['gql.ts', 'index.ts']) await rm(documents + name, { force: true });
     },
   },
 };

@@ -3,10 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Fails when what codegen writes is not what lies there. */
-const generated = [
-  'schema.graphql',
-  ...readdirSync('documents/generated').map((name) => join('documents/generated', name)),
-];
+const folder = 'client/src/documents';
+const generated = ['schema.graphql', ...readdirSync(folder).map((name) => join(folder, name))];
 const read = () => generated.map((path) => readFileSync(path, 'utf8'));
 
 const before = read();
