@@ -116,6 +116,11 @@ const unwant: Cell<'unwant'> = (state, _event, { lingerMs }) => ({
   effects: [{ type: 'start', timer: 'linger', ms: lingerMs }],
 });
 const check = (state: State): Step => ({ state, effects: [{ type: 'check' }] });
+/** On another network, or told to, WebSockets may get through at once. */
+const look = (state: State, _event: unknown, settings: Settings): Step => ({
+  state,
+  effects: [isFallback(state, settings) ? { type: 'try' } : { type: 'check' }],
+});
 const dispose = (state: State): Step => ({
   state: { ...state, phase: { status: 'disposed' }, isWanted: false },
   effects: [...stopAll, { type: 'close' }],
@@ -165,9 +170,9 @@ const table: Table = {
     opened: stay,
     closed: lost,
     retry: stay,
-    awake: check,
+    awake: look,
     offline: check,
-    reconnect: check,
+    reconnect: look,
     upgrade: (state) => ({ state, effects: [{ type: 'try' }] }),
     upgraded: opened,
     upgradeFailed: (state, _event, settings) => ({ state, effects: [upgradeLater(settings)] }),
@@ -252,17 +257,18 @@ function transportOf({ blockedSockets }: State, { transport }: Settings): Realti
 function opened(state: State, { now, type }: { now: number; type: string }, settings: Settings): Step {
   const before = state.phase.status === 'connecting' ? state.phase.transport : 'ws';
   const transport = type === 'upgraded' ? 'ws' : before;
-  const isFallback = settings.transport === 'auto' && transport === 'sse';
-  return {
-    state: {
-      ...state,
-      phase: { status: 'connected', transport, since: now },
-      // Over Server-Sent Events nobody has looked at the token yet.
-      rejections: transport === 'ws' ? 0 : state.rejections,
-      blockedSockets: transport === 'ws' ? 0 : state.blockedSockets,
-    },
-    effects: isFallback ? [upgradeLater(settings)] : [],
+  const next: State = {
+    ...state,
+    phase: { status: 'connected', transport, since: now },
+    // Over Server-Sent Events nobody has looked at the token yet.
+    rejections: transport === 'ws' ? 0 : state.rejections,
+    blockedSockets: transport === 'ws' ? 0 : state.blockedSockets,
   };
+  return { state: next, effects: isFallback(next, settings) ? [upgradeLater(settings)] : [] };
+}
+
+function isFallback({ phase }: State, { transport }: Settings): boolean {
+  return transport === 'auto' && phase.status === 'connected' && phase.transport === 'sse';
 }
 
 function upgradeLater({ upgradeMs }: Settings): Effect {

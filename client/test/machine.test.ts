@@ -259,6 +259,9 @@ describe('where no WebSocket can be opened', () => {
     expect(state.phase).toMatchObject({ status: 'connected', transport: 'sse' });
     expect(inWords(effects)).toBe('upgrade in 60000');
     expect(transportOf(next(state, cut))).toBe('sse');
+    for (const event of [events.upgrade, events.awake, events.reconnect]) {
+      expect(told(state, event)).toBe('connected: try');
+    }
     const upgraded = step(state, events.upgraded, settings).state;
     expect(upgraded.phase).toMatchObject({ status: 'connected', transport: 'ws' });
     expect(transportOf(next(upgraded, cut))).toBe('ws');
