@@ -175,6 +175,8 @@ const schema = z
     JWT_AUDIENCE: z.string().optional(),
     CORS_ORIGINS: origins.optional(),
     GRAPHIQL: z.enum(['0', '1'], 'is neither 0 nor 1').optional(),
+    DEMO: z.enum(['0', '1'], 'is neither 0 nor 1').default('1'),
+    DEMO_FILES: z.string().optional(),
     JOURNAL_RETENTION: duration.default(parseDuration('7d')!),
     MAX_CONNECTIONS_PER_USER: whole(1).default(20),
     MAX_SUBSCRIPTIONS_PER_CONNECTION: whole(1).default(100),
@@ -234,6 +236,7 @@ const schema = z
       },
       corsOrigins: values.CORS_ORIGINS,
       graphiql: values.GRAPHIQL ? values.GRAPHIQL === '1' : !isProduction && !isPersistedOnly,
+      demo: values.DEMO === '1' ? { files: values.DEMO_FILES, hasPeople: !isProduction } : null,
       journalRetentionMs: values.JOURNAL_RETENTION,
       limits: {
         connectionsPerUser: values.MAX_CONNECTIONS_PER_USER,

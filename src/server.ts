@@ -16,6 +16,8 @@ import { Registry } from './db/registry.ts';
 import { Retention } from './db/retention.ts';
 import { traceTransactions } from './db/traced.ts';
 import { createChannels } from './domain/channel.ts';
+import { createDemo } from './domain/demo.ts';
+import { demoSubject, seedDemo } from './domain/demo-content.ts';
 import { createEvents } from './domain/event.ts';
 import { createMessages } from './domain/message.ts';
 import { createModels } from './domain/model.ts';
@@ -48,7 +50,9 @@ import { schema } from './schema/index.ts';
 import { createClientAddressOf } from './transports/address.ts';
 import { createComings } from './transports/comings.ts';
 import { Connections } from './transports/connections.ts';
+import { createDemoRoutes } from './transports/demo.ts';
 import { createLetIn } from './transports/event-stream.ts';
+import { builtInSubject } from './transports/examples.ts';
 import { createGraphiql } from './transports/graphiql.ts';
 import { Groups } from './transports/groups.ts';
 import { createHandshakes } from './transports/handshakes.ts';
@@ -60,6 +64,7 @@ import { createOriginCheck } from './transports/origin.ts';
 import { createPlain } from './transports/plain.ts';
 import { createPlainEvents } from './transports/plain-events.ts';
 import { Revocations } from './transports/revocations.ts';
+import { createSite } from './transports/site.ts';
 import { createEventStreams } from './transports/sse.ts';
 import { createOpenSubscription } from './transports/subscription.ts';
 import { createUpgradeHandler } from './transports/upgrade.ts';
@@ -76,6 +81,7 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
+const demoId = 'demo';
 const demoLifetimeMs = 30 * 86_400_000;
 /** How often is it looked whether the tables that are watched, and their columns, are still there. */
 const lookMs = 5_000;
@@ -178,7 +184,14 @@ export async function serve(
   const revocations = new Revocations({ hub, connections, readBlocked, failed });
   const isBlocked = (userId: string) => revocations.isBlocked(userId);
   const authenticate = createAuthenticate({ tokens, users, isBlocked });
+  const { sign } = tokens;
   const demoToken = config.isProduction ? null : await signDemoToken();
+
+  const head = async () => (await hub.now()).head;
+  const demo = createDemo({ database, positions, messages, notifications, head });
+  const demoPeople = config.demo?.hasPeople && sign ? { sign, demo } : null;
+  const hasContent = demoPeople !== null && (await patiently(() => seedDemo({ database, ...domain })));
+  const subject = { ...(hasContent ? demoSubject : builtInSubject), userId: demoId };
 
   // The wires.
   let isDraining = false;
@@ -209,6 +222,8 @@ export async function serve(
     yoga,
     streams: createEventStreams({ ...wire, letIn }),
     plain: createPlain({ ...door, events: plainEvents, notifications }),
+    demo: config.demo ? createDemoRoutes({ ...door, people: demoPeople }) : null,
+    site: config.demo?.files ? createSite(config.demo.files) : null,
     readiness: createReadiness({
       look: createFitnessCheck(database),
       isDraining: () => isDraining,
@@ -219,7 +234,7 @@ export async function serve(
     }),
     metrics,
     metricsToken: config.metricsToken,
-    graphiql: config.graphiql ? createGraphiql({ token: demoToken }) : null,
+    graphiql: config.graphiql ? createGraphiql({ token: demoToken, subject }) : null,
   });
   const { trustedProxies } = config;
   const shakeHands = createHandshakes({ guard, refused, patience, trustedProxies });
@@ -280,9 +295,7 @@ export async function serve(
   }
 
   function signDemoToken(): Promise<string> | null {
-    return (
-      tokens.sign?.({ userId: 'demo', name: 'Demo', roles: ['admin'], lifetimeMs: demoLifetimeMs }) ?? null
-    );
+    return sign?.({ userId: demoId, name: 'Demo', roles: ['admin'], lifetimeMs: demoLifetimeMs }) ?? null;
   }
 
   async function close(): Promise<void> {

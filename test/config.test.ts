@@ -29,6 +29,7 @@ describe('the configuration', () => {
       tokens: { secret: undefined, jwksUrl: undefined, issuer: undefined, audience: undefined },
       corsOrigins: undefined,
       graphiql: true,
+      demo: { files: undefined, hasPeople: true },
       journalRetentionMs: 7 * 86_400_000,
       limits: {
         connectionsPerUser: 20,
@@ -81,6 +82,7 @@ describe('the configuration', () => {
       CORS_ORIGINS: 'example.com',
       LOG_LEVEL: 'loud',
       GRAPHIQL: 'yes',
+      DEMO: 'yes',
     });
 
     expect(problems.map((problem) => problem.split(' ')[0]).sort()).toEqual(
@@ -88,6 +90,7 @@ describe('the configuration', () => {
         'CORS_ORIGINS',
         'CONNECTION_RATE_PER_IP',
         'DATABASE_URL',
+        'DEMO',
         'GRAPHIQL',
         'JOURNAL_RETENTION',
         'JWT_SECRET',

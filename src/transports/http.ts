@@ -9,11 +9,13 @@ import type { ClientAddressOf } from './address.ts';
 import { send, sendFailure, sendJson, statusOf } from './answer.ts';
 import { isSameToken, tokenOf } from './bearer.ts';
 import { demandJson, HttpRefusal, parametersOfBody, parametersOfUrl, readBody } from './body.ts';
+import type { DemoRoutes } from './demo.ts';
 import type { createGraphiql } from './graphiql.ts';
 import { sendPage, setSecurityHeaders } from './headers.ts';
 import { type Operations, type Parameters, type Present, toJson, type Yoga } from './operation.ts';
 import type { IsAllowedOrigin } from './origin.ts';
 import type { Plain } from './plain.ts';
+import type { Site } from './site.ts';
 import type { createEventStreams } from './sse.ts';
 import { urlOf } from './url.ts';
 import { welcomePage } from './welcome.ts';
@@ -47,6 +49,8 @@ export function createHttpHandler(parts: HttpParts) {
     if (wantsEventStream(request.headers.accept) !== 'no' && !isAllowed(request)) {
       throw forbidden('Pages of this origin may not open an event stream.');
     }
+    if (parts.demo?.has(url.pathname)) return parts.demo.respond(request, response, url);
+    if (parts.site?.has(url.pathname)) return parts.site.respond(request, response, url);
     switch (url.pathname) {
       case '/graphql':
         return graphql(request, response, url);
@@ -156,6 +160,10 @@ interface HttpParts {
   readonly clientAddressOf: ClientAddressOf;
   readonly streams: ReturnType<typeof createEventStreams>;
   readonly plain: Plain;
+  /** Null: there is none. */
+  readonly demo: DemoRoutes | null;
+  /** The demo application; null: `/` is a page that says that the server runs. */
+  readonly site: Site | null;
   readonly present: Present;
   readonly isAllowedOrigin: IsAllowedOrigin;
   readonly isDraining: () => boolean;
