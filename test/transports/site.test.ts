@@ -93,7 +93,6 @@ describe('the demo application at /', () => {
     '/..%2fsecret.txt',
     '/assets/%2e%2e/%2e%2e/secret.txt',
     '/..\\secret.txt',
-    '//secret.txt',
     '/index.html/../../secret.txt',
     '/notes.sqlite',
     '/assets',
