@@ -1,9 +1,9 @@
 import type { Pace } from './backoff.ts';
-import { messageOf } from './closure.ts';
 import { Connector } from './connector.ts';
 import { failure, OperationError } from './errors.ts';
-import { type Endpoint, post } from './http.ts';
-import { type Answer, type Link, LinkLost } from './link.ts';
+import { Executor } from './executor.ts';
+import type { Endpoint } from './http.ts';
+import type { Answer, Link } from './link.ts';
 import { type Payload, payloadOf, typeOf } from './operation.ts';
 import { watchPage } from './page.ts';
 import { memoryPositions, Positions } from './positions.ts';
@@ -16,20 +16,15 @@ import { openSocket } from './websocket.ts';
 const pacing = { firstMs: 1_000, longestMs: 30_000 };
 const patience = { openWithinMs: 10_000, pingAfterMs: 10_000, pongWithinMs: 5_000, silenceMs: 40_000 };
 const machineTimes = { lingerMs: 5_000, settledMs: 10_000, upgradeMs: 60_000 };
-/** How long a mutation waits for a connection that is being made: behind its subscriptions it is seen by them. */
-const orderlyMs = 3_000;
-/** What is longer goes over HTTP: a message that is too large costs the socket. */
-const longestMessage = 256 * 1_024;
-
 export function createRealtimeClient(options: RealtimeClientOptions): RealtimeClient {
   return new Client(options);
 }
 
 class Client implements RealtimeClient {
   readonly #options: RealtimeClientOptions;
-  readonly #endpoint: Endpoint;
   readonly #pace: Pace;
   readonly #connector: Connector;
+  readonly #executor: Executor;
   readonly #queue: Queue;
   readonly #positions: Positions;
   readonly #listeners = new Set<() => void>();
@@ -47,7 +42,7 @@ class Client implements RealtimeClient {
     const address = new URL(options.url, globalThis.location?.href);
     // Not a method: a browser's own fetch wants to be called without an owner.
     const request = options.fetch ?? globalThis.fetch;
-    this.#endpoint = { url: address.href, fetch: (...parameters) => request(...parameters) };
+    const endpoint: Endpoint = { url: address.href, fetch: (...parameters) => request(...parameters) };
     this.#pace = { ...pacing, ...options.retry };
     this.#positions = new Positions(options.storage ?? memoryPositions());
     this.#queue = new Queue((payload) => this.#answer(payload, 'mutation'), this.#pace);
@@ -56,7 +51,7 @@ class Client implements RealtimeClient {
       getToken: () => this.#token(),
       openLink: (transport, token, events) =>
         transport === 'sse'
-          ? openStreams({ endpoint: this.#endpoint, token, events, patience })
+          ? openStreams({ endpoint, token, events, patience })
           : openSocket({
               url: address.href.replace(/^http/, 'ws'),
               token,
@@ -76,6 +71,12 @@ class Client implements RealtimeClient {
       changed: () => {
         for (const listener of [...this.#listeners]) listener();
       },
+    });
+    this.#executor = new Executor({
+      endpoint,
+      getToken: () => this.#token(),
+      link: () => this.#connector.link,
+      untilConnected: (withinMs) => this.#untilConnected(withinMs),
     });
     this.#leavePage = watchPage({
       awake: () => {
@@ -199,36 +200,7 @@ class Client implements RealtimeClient {
 
   async #answer(payload: Payload, type: 'query' | 'mutation', signal?: AbortSignal): Promise<Answer> {
     if (this.#isDisposed) throw failure('NETWORK_ERROR', 'The client has been disposed of.');
-    signal?.throwIfAborted();
-    if (type === 'mutation') await this.#untilConnected(orderlyMs);
-    const { link } = this.#connector;
-    if (link?.execute && JSON.stringify(payload).length <= longestMessage) {
-      try {
-        return await link.execute(payload, signal);
-      } catch (error) {
-        if (!(error instanceof LinkLost)) throw error;
-        // What only reads can be asked again.
-        if (type === 'mutation')
-          throw failure('NETWORK_ERROR', `It may have been done: ${error.message}.`, error);
-      }
-    }
-    return this.#post(payload, signal);
-  }
-
-  async #post(payload: Payload, signal?: AbortSignal): Promise<Answer> {
-    const token = await this.#tokenOfRequest();
-    const { answer, status } = await post(this.#endpoint, token, payload, signal);
-    if (status !== 401) return answer;
-    const another = await this.#tokenOfRequest();
-    return another === token ? answer : (await post(this.#endpoint, another, payload, signal)).answer;
-  }
-
-  async #tokenOfRequest(): Promise<string | null> {
-    try {
-      return await this.#token();
-    } catch (error) {
-      throw failure('TOKEN_UNAVAILABLE', messageOf(error), error);
-    }
+    return this.#executor.answer(payload, type, signal);
   }
 
   /** At once where no connection is being made. */

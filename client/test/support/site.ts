@@ -30,7 +30,7 @@ export function site(environment: Record<string, string> = {}): Site {
   });
   afterEach(() => {
     for (const client of clients.splice(0)) client.dispose();
-    if (parts.wire) Object.assign(parts.wire, { isDown: false, blocksUpgrades: false, swallows: false });
+    parts.wire?.mend();
   });
   afterAll(async () => {
     await parts.wire?.close();

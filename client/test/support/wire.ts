@@ -12,6 +12,8 @@ export class Wire {
   blocksUpgrades = false;
   /** What is sent, either way, goes nowhere. */
   swallows = false;
+  /** The same for what comes from the server alone. */
+  swallowsAnswers = false;
   readonly #open = new Set<Socket>();
   readonly #close: () => Promise<void>;
 
@@ -35,6 +37,14 @@ export class Wire {
   /** Every connection breaks, without a word. */
   cut(): void {
     for (const socket of this.#open) socket.destroy();
+  }
+
+  /** As it was in the beginning; what is open stays open. */
+  mend(): void {
+    this.isDown = false;
+    this.blocksUpgrades = false;
+    this.swallows = false;
+    this.swallowsAnswers = false;
   }
 
   get openConnections(): number {
@@ -65,7 +75,7 @@ export class Wire {
       from.on('data', (data: Buffer) => {
         if (from === near && this.blocksUpgrades && /^upgrade: *websocket/im.test(data.toString('latin1'))) {
           near.destroy();
-        } else if (!this.swallows) to.write(data);
+        } else if (!this.swallows && !(this.swallowsAnswers && from === far)) to.write(data);
       });
       from.on('end', () => to.end());
     }
