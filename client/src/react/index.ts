@@ -1,0 +1,12 @@
+export type { ChannelSnapshot, ChatMessage, SendOptions } from './channel-feed.ts';
+export type { InboxSnapshot } from './inbox-feed.ts';
+export type { Notification } from './inbox-state.ts';
+export type { BuiltInModels, ModelChange, RowFilter } from './models.ts';
+export { RealtimeProvider, type RealtimeProviderProps, useRealtimeClient } from './provider.ts';
+export { type ChannelActions, type ChannelOptions, useChannel } from './use-channel.ts';
+export { useConnection } from './use-connection.ts';
+export { type EventsOptions, type RealtimeEvent, useEvents } from './use-events.ts';
+export { type InboxActions, type InboxHookOptions, useInbox, useUnreadCount } from './use-inbox.ts';
+export { type LiveList, type LiveQueryOptions, useLiveQuery } from './use-live-query.ts';
+export { type LiveRecord, type ReadableModel, type RecordOptions, useModel } from './use-model.ts';
+export { type SubscriptionOptions, useRealtimeSubscription } from './use-subscription.ts';
