@@ -78,7 +78,7 @@ describe.each(databases)('a server process on %s', (kind) => {
     const acknowledged: string[] = [];
     const held: { bodies: string[]; position: string } = { bodies: [], position };
 
-    for (let life = 0; life < 4; life += 1) {
+    for (let life = 0; life < 3; life += 1) {
       const socket = await connect(server);
       const stream = socket.run({ query: follow, variables: { after: held.position } });
       const hearing = hear(stream, held);
