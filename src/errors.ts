@@ -36,12 +36,19 @@ export class Refusal extends Error {
     retryAfterMs?: number,
     details?: Readonly<Record<string, unknown>>,
   ) {
-    super(message);
+    super(brief(message));
     this.name = 'Refusal';
     this.code = code;
     this.retryAfterMs = retryAfterMs;
     this.details = details;
   }
+}
+
+/** What a client has said may stand in a message, and that may be megabytes, many times in one answer. */
+const longestMessage = 1_000;
+
+function brief(message: string): string {
+  return message.length > longestMessage ? `${message.slice(0, longestMessage).toWellFormed()}…` : message;
 }
 
 export const unauthenticated = (message?: string) => new Refusal('UNAUTHENTICATED', message);

@@ -1,5 +1,6 @@
 import { badInput, tooLarge } from '../errors.ts';
 import type { JournalEvent } from '../realtime/event.ts';
+import { demandJson } from './input.ts';
 import { canonical, isComparable, isVerbatim } from './model-value.ts';
 
 export type ModelAction = 'CREATED' | 'UPDATED' | 'DELETED';
@@ -43,6 +44,7 @@ export interface Facet {
 }
 
 const mostIds = 1_000;
+const longestKey = 65_536;
 const mostValues = 100;
 /** With more values than that, every event is looked at instead. */
 const mostIndexed = 32;
@@ -103,6 +105,7 @@ interface Condition {
 
 function conditionsOf(columns: ReadonlyMap<string, string>, where: unknown): Condition[] {
   if (where == null) return [];
+  demandJson('where', where);
   if (typeof where !== 'object' || Array.isArray(where))
     throw badInput('`where` is an object of column to value.');
   return Object.entries(where).map(([column, wanted]) => {
@@ -147,9 +150,9 @@ export function facetValues({ kind, payload }: JournalEvent, name: string): stri
   return [...new Set(images.map((image) => canonical(type, image[column] ?? null)!))];
 }
 
-/** However the JSON array of a key is written. */
+/** However the JSON array of a key is written. No row has a key that is longer. */
 function idOf(id: string): string {
-  if (!id.startsWith('[')) return id;
+  if (!id.startsWith('[') || id.length > longestKey) return id;
   try {
     return JSON.stringify(JSON.parse(id));
   } catch {
