@@ -6,7 +6,7 @@ const silentInterval = "interval '5 s'";
 
 const open = `
   from realtime_connections c join realtime_nodes n on n.id = c.node
- where c.is_active and c.channel is null and n.seen_at > clock_timestamp() - ${silentInterval}`;
+ where c.is_active and c.closed_at is null and c.channel is null and n.seen_at > clock_timestamp() - ${silentInterval}`;
 
 export type ConnectionCounts = ReturnType<typeof createConnectionCounts>;
 
