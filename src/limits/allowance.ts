@@ -61,7 +61,8 @@ export class Allowance {
     window.left += granted;
     window.used += granted;
     window.isSpent = granted < count;
-    window.endsAt = performance.now() + endsInMs;
+    // Whoever counts has a clock that may be set back meanwhile.
+    window.endsAt = performance.now() + Math.min(endsInMs, this.#perMs);
   }
 
   #windowOf(key: string): Window {

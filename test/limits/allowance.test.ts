@@ -90,6 +90,14 @@ describe('what one node allows', () => {
     expect(await third).toBe(null);
   });
 
+  test('is refused for no longer than the rate says, also where the clock of who counts was set back', async () => {
+    const hour = 60 * minute;
+    const reserve = async () => ({ granted: 0, endsInMs: hour });
+    const allowance = new Allowance({ rate: { count: 1, perMs: minute }, tally: { reserve } });
+
+    expect(await allowance.take('ada')).toBeLessThanOrEqual(minute);
+  });
+
   test('is answered in the order of asking', async () => {
     const [one] = await allowances(1, { count: 100, perMs: minute });
     const answered: number[] = [];
