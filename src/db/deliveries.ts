@@ -48,6 +48,7 @@ export class Deliveries {
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    await this.#flushing;
     await this.flush();
   }
 
@@ -65,7 +66,7 @@ export class Deliveries {
     if (kind === 'notification') this.#notify(subject!.slice(subject!.indexOf(':') + 1));
   }
 
-  /** Resolves when all that was delivered so far is written, or could not be. */
+  /** Resolves when all that was delivered before it began is written, or could not be. */
   flush(): Promise<void> {
     this.#flushing ??= this.#flush()
       .catch(this.#options.failed)
@@ -92,9 +93,11 @@ export class Deliveries {
   }
 
   async #flush(): Promise<void> {
+    // What is delivered meanwhile is for the next time: there would be no end.
+    let left = Math.max(this.#size, this.#notified.size);
     // So that what fails behind it is seldom a batch whose end nobody knows.
-    if (this.#size + this.#notified.size > 0) await this.#options.database.queryAside('select 1');
-    while (this.#size + this.#notified.size > 0) await this.#writeBatch();
+    if (left > 0) await this.#options.database.queryAside('select 1');
+    for (; left > 0; left -= mostAtOnce) await this.#writeBatch();
   }
 
   async #writeBatch(): Promise<void> {

@@ -274,6 +274,23 @@ describe('deliveries while the database is away', () => {
     expect(await stored(event)).toEqual([0, true]);
   });
 
+  test('are written together, also while others go on without end', async () => {
+    const statements: string[] = [];
+    const event = { position: 1, topic: 'user:ada', kind: 'message', writtenAt: Date.now() } as JournalEvent;
+    const busy: Pick<Database, 'queryAside'> = {
+      async queryAside(statement) {
+        statements.push(statement);
+        if (statements.length < 1_000) deliveries.add(event, 1);
+        return [];
+      },
+    };
+    const deliveries = of({ database: busy as Database });
+    deliveries.add(event, 1);
+    await deliveries.flush();
+
+    expect(statements).toHaveLength(2);
+  });
+
   test('take bounded memory, and what is not counted is told', async () => {
     lost.length = 0;
     const deliveries = of({ most: 2 });
