@@ -6,7 +6,7 @@ export type Outcome = 'done' | 'busy' | 'failed';
 /** One bounded step. Answers whether there may be more to do. */
 export type Step = () => Promise<boolean>;
 
-/** So many steps of one task follow each other, so that the next one has its turn. */
+/** So many steps of one task follow each other; then the others have their turn before it goes on. */
 const mostSteps = 20;
 /** Between two steps others are given room. */
 const pauseMs = 50;
@@ -40,30 +40,39 @@ export class Retention {
   }
 
   async #run(): Promise<void> {
+    while (await this.#round());
+  }
+
+  /** One turn of each task. Answers whether one of them may have more to do. */
+  async #round(): Promise<boolean> {
     const { tasks, ran, failed } = this.#options;
+    let isMore = false;
     for (const [task, step] of Object.entries(tasks)) {
-      if (!this.#isWanted) return;
+      if (!this.#isWanted) return false;
       try {
-        await this.#work(step);
-        ran(task, 'done');
+        if (await this.#work(step)) isMore = true;
+        else ran(task, 'done');
       } catch (error) {
         const isBusy = inTheWay.has(sqlState(error) ?? '');
         ran(task, isBusy ? 'busy' : 'failed');
         if (!isBusy) failed(error);
         // It is away for the others as well.
-        if (isAway(error)) return;
+        if (isAway(error)) return false;
       }
     }
+    return isMore;
   }
 
   get #isWanted(): boolean {
     return !this.#isClosed && this.#options.isLeading();
   }
 
-  async #work(step: Step): Promise<void> {
-    for (let count = 0; count < mostSteps && this.#isWanted && (await step()); count += 1) {
+  async #work(step: Step): Promise<boolean> {
+    for (let count = 0; count < mostSteps && this.#isWanted; count += 1) {
+      if (!(await step())) return false;
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
+    return true;
   }
 }
 

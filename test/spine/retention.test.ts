@@ -1,5 +1,6 @@
 import postgres from 'postgres';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { Retention } from '../../src/db/retention.ts';
 import { eventually } from '../support/eventually.ts';
 import { databases, type TestServer, testServer } from '../support/server.ts';
 
@@ -126,6 +127,38 @@ describe.each(databases)('what is older than the retention, on %s', (kind) => {
     // Either it has been told that the journal does not reach back that far, or that there is nothing.
     expect(replay.waiting.filter(({ type }) => type === 'next')).toEqual([]);
     await socket.close();
+  });
+});
+
+describe('cleaning', () => {
+  test('goes on until nothing is left, however much there is, and lets each task have its turn', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    let [left, turns] = [1_000, 0];
+    const outcomes: string[] = [];
+    const retention = new Retention({
+      everyMs: 60_000,
+      tasks: {
+        other: async () => {
+          turns += 1;
+          return false;
+        },
+        many: async () => {
+          left -= 1;
+          return left > 0;
+        },
+      },
+      isLeading: () => true,
+      ran: (task, outcome) => void (task === 'many' && outcomes.push(outcome)),
+      failed: () => {},
+    });
+    retention.start();
+    await vi.advanceTimersByTimeAsync(119_000);
+    await retention.close();
+
+    expect(left).toBe(0);
+    expect(turns).toBe(50);
+    expect(outcomes).toEqual(['done']);
   });
 });
 
