@@ -1,7 +1,4 @@
-import type { Log } from '../observability/log.ts';
-
-/** Of each kind one line in so long, with how often there was reason for it. */
-const everyMs = 5_000;
+import { createGate, type Log } from '../observability/log.ts';
 
 /** Who ran into a limit. */
 export interface Offender {
@@ -11,13 +8,11 @@ export interface Offender {
 
 /** Tells operators who runs into which limit; a flood makes no flood of lines. */
 export function createNotices(log: Log): (limit: string, offender: Offender) => void {
-  const kinds = new Map<string, { times: number; saidAt: number }>();
+  const gates = new Map<string, () => number>();
   return (limit, offender) => {
-    const kind = kinds.get(limit) ?? { times: 0, saidAt: Number.NEGATIVE_INFINITY };
-    kinds.set(limit, kind);
-    kind.times += 1;
-    if (performance.now() - kind.saidAt < everyMs) return;
-    log.warn({ limit, ...offender, times: kind.times }, 'a limit has been reached');
-    Object.assign(kind, { times: 0, saidAt: performance.now() });
+    const gate = gates.get(limit) ?? createGate();
+    gates.set(limit, gate);
+    const times = gate();
+    if (times > 0) log.warn({ limit, ...offender, times }, 'a limit has been reached');
   };
 }

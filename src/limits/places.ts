@@ -1,5 +1,6 @@
 import type { ConnectionCounts } from '../db/connection-counts.ts';
 import type { Viewer } from '../domain/viewer.ts';
+import { inTime } from '../lib/in-time.ts';
 
 /** Who opens a connection does not wait longer for what the database says of the other nodes. */
 const answerMs = 250;
@@ -85,16 +86,10 @@ export class Places {
   }
 
   /** None that is known of where there is no answer: a database that is away keeps nobody out. */
-  async #elsewhere(userId: string): Promise<number> {
-    let timer: NodeJS.Timeout | undefined;
-    const tooLong = new Promise<number>((resolve) => {
-      timer = setTimeout(resolve, answerMs, 0);
-    });
-    const counted = this.#counts!.elsewhere(userId).catch((error) => {
-      this.#failed(error);
-      return 0;
-    });
-    return Promise.race([counted, tooLong]).finally(() => clearTimeout(timer));
+  #elsewhere(userId: string): Promise<number> {
+    const counted = this.#counts!.elsewhere(userId);
+    counted.catch(this.#failed);
+    return inTime(counted, 0, answerMs);
   }
 
   async #look(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Fitness } from '../db/migrate.ts';
+import { inTime } from '../lib/in-time.ts';
 
 /** How long the database may take to answer. */
 const answerMs = 2_000;
@@ -28,7 +29,7 @@ export function createReadiness({ look, isDraining, reach }: ReadinessOptions): 
   return async () => {
     // At once, so that no balancer is late.
     if (isDraining()) return notReady({ draining: 'this node is going away' });
-    const fitness = await inTime(look);
+    const fitness = await inTime<Fitness | null>(look(), null, answerMs);
     if (fitness === null) return notReady({ postgres: 'does not answer' });
     const { missing, unknown, isReadOnly } = fitness;
     if (isReadOnly) return notReady({ postgres: 'takes no writes' });
@@ -47,19 +48,4 @@ interface ReadinessOptions {
   look(): Promise<Fitness>;
   isDraining(): boolean;
   reach(): Reach;
-}
-
-/** Null for what comes too late or not at all. */
-async function inTime<Answer>(ask: () => Promise<Answer>): Promise<Answer | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), answerMs);
-  });
-  try {
-    return await Promise.race([ask(), late]);
-  } catch {
-    return null;
-  } finally {
-    clearTimeout(timer);
-  }
 }
