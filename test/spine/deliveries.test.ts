@@ -22,7 +22,8 @@ const received = 'subscription Follow($after: Position) { notificationReceived(a
 
 describe.each(databases)('deliveries on %s', (kind) => {
   let server: TestServer;
-  let people = 0;
+  /** Of three digits, so that their names have the order of their numbers. */
+  let people = 100;
 
   beforeAll(async () => {
     server = await testServer(kind);
