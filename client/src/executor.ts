@@ -31,8 +31,8 @@ export class Executor {
   async answer(payload: Payload, type: 'query' | 'mutation', signal?: AbortSignal): Promise<Answer> {
     signal?.throwIfAborted();
     if (type === 'mutation') await this.#options.untilConnected(orderlyMs);
-    // What only reads can be asked again: of two wires that are lost together the second shows it when it is used.
-    for (let attemptsLeft = type === 'query' ? 2 : 0; ; attemptsLeft -= 1) {
+    // What only reads can be asked again.
+    for (let attemptsLeft = type === 'query' ? 1 : 0; ; attemptsLeft -= 1) {
       try {
         return await this.#attempt(payload, signal);
       } catch (error) {

@@ -91,7 +91,7 @@ test('when the socket is lost a query is asked again, and a mutation fails: it m
   const mutation = client.execute(sending(channel, 'lost'));
   const settled = Promise.allSettled([query, mutation]);
   there.wire.swallows = false;
-  there.wire.cut();
+  there.wire.cutSockets();
   expect(await settled).toMatchObject([
     { status: 'fulfilled', value: { viewer: { id: 'ann' } } },
     { status: 'rejected', reason: { code: 'NETWORK_ERROR' } },
@@ -100,6 +100,7 @@ test('when the socket is lost a query is asked again, and a mutation fails: it m
 
 test('without a server there is an error of the network', async () => {
   there.wire.isDown = true;
+  there.wire.cut();
   await expect(there.client('ann').execute(viewer)).rejects.toMatchObject({ code: 'NETWORK_ERROR' });
 });
 

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll } from 'vitest';
 import WebSocket from 'ws';
 import type { Role } from '../../../src/domain/viewer.ts';
 import { type TestServer, testServer } from '../../../test/support/server.ts';
+import { until } from '../../../test/support/until.ts';
 import { createRealtimeClient, type RealtimeClient, type RealtimeClientOptions } from '../../src/index.ts';
 import { Wire } from './wire.ts';
 
@@ -28,9 +29,14 @@ export function site(environment: Record<string, string> = {}): Site {
     parts.server = await testServer('embedded', environment);
     parts.wire = await Wire.to(parts.server.url);
   });
-  afterEach(() => {
+  afterEach(async () => {
     for (const client of clients.splice(0)) client.dispose();
-    parts.wire?.mend();
+    parts.wire!.mend();
+    // So that the next test sees its own alone.
+    await until('nothing is subscribed to', 30_000, async () => {
+      const text = await (await fetch(`${parts.server!.url}/metrics`)).text();
+      return !/^realtime_subscriptions\{.*\} [1-9]/m.test(text);
+    });
   });
   afterAll(async () => {
     await parts.wire?.close();

@@ -15,6 +15,7 @@ export class Wire {
   /** The same for what comes from the server alone. */
   swallowsAnswers = false;
   readonly #open = new Set<Socket>();
+  readonly #upgraded = new Set<Socket>();
   readonly #close: () => Promise<void>;
 
   private constructor(url: string, close: () => Promise<void>) {
@@ -37,6 +38,11 @@ export class Wire {
   /** Every connection breaks, without a word. */
   cut(): void {
     for (const socket of this.#open) socket.destroy();
+  }
+
+  /** The same for WebSockets alone. */
+  cutSockets(): void {
+    for (const socket of this.#upgraded) socket.destroy();
   }
 
   /** As it was in the beginning; what is open stays open. */
@@ -70,12 +76,14 @@ export class Wire {
       from.on('error', () => {});
       from.on('close', () => {
         this.#open.delete(from);
+        this.#upgraded.delete(from);
         to.destroy();
       });
       from.on('data', (data: Buffer) => {
-        if (from === near && this.blocksUpgrades && /^upgrade: *websocket/im.test(data.toString('latin1'))) {
-          near.destroy();
-        } else if (!this.swallows && !(this.swallowsAnswers && from === far)) to.write(data);
+        const isUpgrade = from === near && /^upgrade: *websocket/im.test(data.toString('latin1'));
+        if (isUpgrade) this.#upgraded.add(near);
+        if (isUpgrade && this.blocksUpgrades) near.destroy();
+        else if (!this.swallows && !(this.swallowsAnswers && from === far)) to.write(data);
       });
       from.on('end', () => to.end());
     }
