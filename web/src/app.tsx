@@ -1,0 +1,117 @@
+import { useEffect, useState } from 'react';
+import { DeskView } from './desk-view.tsx';
+import { clearDesk, deskAt } from './desks.ts';
+import { Inspector } from './inspector/inspector.tsx';
+import { PairView } from './pair-view.tsx';
+import { fetchPeople, type Person, personOfToken } from './people.ts';
+import { hrefOf, readPlace } from './place.ts';
+import { SignIn } from './sign-in.tsx';
+import { TopBar } from './top-bar.tsx';
+
+/** The whole demo: who is at the page, and what they look at. */
+export function App() {
+  const [place, setPlace] = useState(readPlace);
+  const [people, setPeople] = useState<readonly Person[] | null>(null);
+  const [failure, setFailure] = useState<string | null>(null);
+  const [ownToken, setOwnToken] = useState<string | null>(null);
+
+  useEffect(() => {
+    fetchPeople().then(setPeople, (error: Error) => setFailure(error.message));
+    const follow = () => setPlace(readPlace());
+    addEventListener('popstate', follow);
+    return () => removeEventListener('popstate', follow);
+  }, []);
+
+  function go(next: typeof place) {
+    history.pushState(null, '', hrefOf(next));
+    setPlace(next);
+  }
+
+  if (failure) {
+    return (
+      <Shell place={place} go={go}>
+        <p className="notice" role="alert">
+          The server did not answer: {failure} <a href={hrefOf(place)}>Try again</a>
+        </p>
+      </Shell>
+    );
+  }
+  if (!people) return <Shell place={place} go={go} />;
+
+  const ownPerson = ownToken === null ? null : personOfToken(ownToken);
+  const find = (id: string | null) => people.find((person) => person.id === id) ?? null;
+  const wanted =
+    place.page === 'inspector'
+      ? (people.find(({ roles }) => roles.includes('admin')) ?? null)
+      : find(place.as);
+  const person = ownPerson ?? wanted;
+
+  if (place.page === 'pair' && people.length >= 2) {
+    return (
+      <Shell place={place} go={go}>
+        <PairView
+          people={people}
+          left={find(place.left) ?? people[0]!}
+          right={find(place.right) ?? people[1]!}
+          choose={(left, right) => go({ ...place, left, right })}
+        />
+      </Shell>
+    );
+  }
+  if (!person || place.page === 'sign-in') {
+    return (
+      <Shell place={place} go={go}>
+        <SignIn
+          people={people}
+          choose={(as) => go({ ...place, page: 'desk', as })}
+          bring={(token) => {
+            setOwnToken(token);
+            if (place.page !== 'inspector') go({ ...place, page: 'desk' });
+          }}
+        />
+      </Shell>
+    );
+  }
+  const desk = deskAt(place.page, person, ownToken);
+  if (place.page === 'inspector') {
+    return (
+      <Shell place={place} go={go}>
+        <Inspector desk={desk} />
+      </Shell>
+    );
+  }
+  return (
+    <Shell place={place} go={go}>
+      <DeskView
+        key={person.id}
+        desk={desk}
+        people={people}
+        change={(as) => {
+          clearDesk(place.page, person);
+          setOwnToken(null);
+          go({ ...place, as });
+        }}
+      />
+    </Shell>
+  );
+}
+
+function Shell({ place, go, children }: ShellProps) {
+  return (
+    <div className={`page page-${place.page}`}>
+      <a className="skip" href="#main">
+        Skip to the content
+      </a>
+      <TopBar place={place} go={go} />
+      <main id="main" tabIndex={-1}>
+        {children}
+      </main>
+    </div>
+  );
+}
+
+interface ShellProps {
+  readonly place: ReturnType<typeof readPlace>;
+  readonly go: (place: ReturnType<typeof readPlace>) => void;
+  readonly children?: React.ReactNode;
+}

@@ -1,0 +1,101 @@
+import { useConnection } from 'gravitycar-realtime-client/react';
+import { useEffect, useState } from 'react';
+import { Avatar } from './avatar.tsx';
+import type { Desk } from './desks.ts';
+import { Icon } from './icons.tsx';
+import type { Person } from './people.ts';
+
+interface ListedChannel {
+  readonly name: string;
+  readonly title: string | null;
+  readonly kind: 'PUBLIC' | 'PRIVATE' | 'DIRECT';
+}
+
+const document = `query DemoChannels { channels(first: 100) { edges { node { name title kind } } } }`;
+
+/** The channels that the viewer may read, and the colleagues, whom one can nudge. */
+export function ChannelList({ desk, people, selected, select }: ChannelListProps) {
+  const channels = useChannelNames(desk);
+  return (
+    <nav className="channels" aria-label="Channels">
+      <h2>Channels</h2>
+      <ul>
+        {channels.map(({ name, title, kind }) => (
+          <li key={name}>
+            <button
+              type="button"
+              className="channel"
+              title={title ?? undefined}
+              aria-current={name === selected ? 'true' : undefined}
+              onClick={() => select(name)}
+            >
+              <Icon name={kind === 'PUBLIC' ? 'hash' : 'lock'} />
+              <span>{name}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
+      {people.length > 0 && <Colleagues desk={desk} people={people} />}
+    </nav>
+  );
+}
+
+/** Read again with each connection: a channel may have been made meanwhile. */
+function useChannelNames({ client }: Desk): readonly ListedChannel[] {
+  const [channels, setChannels] = useState<readonly ListedChannel[]>([]);
+  const { status } = useConnection();
+  useEffect(() => {
+    if (status !== 'connected') return;
+    const leaving = new AbortController();
+    client
+      .execute<{ channels: { edges: { node: ListedChannel }[] } }, object>(
+        { document },
+        { signal: leaving.signal },
+      )
+      .then(({ channels: { edges } }) => setChannels(edges.map(({ node }) => node)))
+      // The next connection tries again.
+      .catch(() => {});
+    return () => leaving.abort();
+  }, [client, status]);
+  return channels;
+}
+
+function Colleagues({ desk, people }: Pick<ChannelListProps, 'desk' | 'people'>) {
+  const [said, setSaid] = useState('');
+  async function nudge({ id, name }: Person) {
+    try {
+      await desk.ask('/demo/nudge', 'POST', { userId: id });
+      setSaid(`${name} has a notification from you.`);
+    } catch (error) {
+      setSaid((error as Error).message);
+    }
+  }
+  return (
+    <div className="colleagues">
+      <h2>People</h2>
+      <ul>
+        {people
+          .filter(({ id }) => id !== desk.person.id)
+          .map((person) => (
+            <li key={person.id}>
+              <Avatar id={person.id} name={person.name} size="s" />
+              <span className="colleague-name">{person.name}</span>
+              <button type="button" className="link-button" onClick={() => nudge(person)}>
+                Nudge<span className="hidden"> {person.name}</span>
+              </button>
+            </li>
+          ))}
+      </ul>
+      <p className="said" role="status">
+        {said}
+      </p>
+    </div>
+  );
+}
+
+interface ChannelListProps {
+  readonly desk: Desk;
+  readonly people: readonly Person[];
+  readonly selected: string;
+  readonly select: (name: string) => void;
+}

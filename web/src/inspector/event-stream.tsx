@@ -1,0 +1,100 @@
+import { useRealtimeSubscription } from 'gravitycar-realtime-client/react';
+import { useState } from 'react';
+import type { Desk } from '../desks.ts';
+import { clockOf } from '../when.ts';
+import { usePolled } from './use-polled.ts';
+
+interface JournalEvent {
+  readonly id: string;
+  readonly position: string;
+  readonly kind: string;
+  readonly type: string;
+  readonly topics: readonly string[];
+  readonly senderId: string | null;
+  readonly delivered: number;
+  readonly createdAt: string;
+  readonly payload: string;
+}
+
+const everyMs = 1_000;
+const kinds = ['message', 'notification', 'event', 'model', 'access'] as const;
+
+/** Events as they pass: with their position, and to how many they went. */
+export function EventStream({ desk }: { readonly desk: Desk }) {
+  const [kind, setKind] = useState<string>('');
+  const [isPaused, setIsPaused] = useState(false);
+  const [held, setHeld] = useState<readonly JournalEvent[]>([]);
+  const { value, problem, ask } = usePolled(
+    async () => (await desk.ask<{ events: JournalEvent[] }>('/demo/journal')).events,
+    everyMs,
+  );
+  // What is emitted is shown at once; everything else with the next look.
+  useRealtimeSubscription<unknown, object>(
+    { document: 'subscription InspectorEvents { eventReceived { id } }', variables: {} },
+    { onNext: () => void ask() },
+  );
+  const events = (isPaused ? held : (value ?? [])).filter((event) => kind === '' || event.kind === kind);
+  return (
+    <section className="events" aria-label="Events">
+      <header>
+        <h2>Events as they pass</h2>
+        <label>
+          <span className="hidden">Kind</span>
+          <select value={kind} onChange={(event) => setKind(event.target.value)}>
+            <option value="">Every kind</option>
+            {kinds.map((each) => (
+              <option key={each}>{each}</option>
+            ))}
+          </select>
+        </label>
+        <button
+          type="button"
+          className="button button-small button-quiet"
+          aria-pressed={isPaused}
+          onClick={() => {
+            setHeld(value ?? []);
+            setIsPaused(!isPaused);
+          }}
+        >
+          {isPaused ? 'Go on' : 'Pause'}
+        </button>
+      </header>
+      <div className="table-frame" tabIndex={0}>
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Time</th>
+              <th scope="col">Event</th>
+              <th scope="col">Topics</th>
+              <th scope="col">Position</th>
+              <th scope="col" className="number">
+                Sent to
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {events.map(
+              ({ id, position, kind: of, type, topics, senderId, delivered, createdAt, payload }) => (
+                <tr key={position} title={payload} data-event={id}>
+                  <td>
+                    <time dateTime={createdAt}>{clockOf(createdAt)}</time>
+                  </td>
+                  <td>
+                    <span className={`kind kind-${of}`}>{of}</span> {type}
+                    {senderId && <small> by {senderId}</small>}
+                  </td>
+                  <td className="topics">{topics.join(', ')}</td>
+                  <td>
+                    <code title={position}>…{position.slice(-8)}</code>
+                  </td>
+                  <td className="number">{delivered}</td>
+                </tr>
+              ),
+            )}
+          </tbody>
+        </table>
+        {events.length === 0 && <p className="quiet">{problem ?? 'Nothing yet.'}</p>}
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,18 @@
+import './styles/base.css';
+import './styles/desk.css';
+import './styles/chat.css';
+import './styles/inbox.css';
+import './styles/tasks.css';
+import './styles/wire.css';
+import './styles/inspector.css';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { App } from './app.tsx';
+import { applyTheme, readTheme } from './theme.ts';
+
+applyTheme(readTheme());
+createRoot(document.getElementById('root')!).render(
+  <StrictMode>
+    <App />
+  </StrictMode>,
+);

@@ -1,0 +1,14 @@
+import { Icon } from './icons.tsx';
+
+/** What else can be done to the connection. */
+export function RestartHint() {
+  return (
+    <p className="restart-hint">
+      <Icon name="plug" />
+      <span>
+        <b>Or restart the server now:</b> <kbd>Ctrl</kbd> <kbd>C</kbd> in its terminal, and{' '}
+        <code>npm start</code> again.
+      </span>
+    </p>
+  );
+}
