@@ -75,11 +75,12 @@ async function compile(workplace) {
 
 /**
  * @param {string[]} parameters
+ * @param {string} [directory]
  * @returns {Promise<{ code: number | null, text: string }>}
  */
-function runNode(parameters) {
+export function runNode(parameters, directory = project) {
   return new Promise((fulfil, reject) => {
-    const child = spawn(process.execPath, parameters, { cwd: project, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, parameters, { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
     let text = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (chunk) => {
@@ -107,7 +108,7 @@ async function copyOtherFiles(workplace) {
  * @param {string} workplace
  * @param {string} result
  */
-async function moveUnlessExists(workplace, result) {
+export async function moveUnlessExists(workplace, result) {
   try {
     await rename(workplace, result);
   } catch (error) {

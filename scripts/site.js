@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { rename, rm, utimes } from 'node:fs/promises';
+import { rm, utimes } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { moveUnlessExists, runNode } from './build.js';
 
 const project = fileURLToPath(new URL('..', import.meta.url));
 const output = join(project, 'dist');
@@ -20,18 +21,15 @@ const files = ['web/index.html', 'web/vite.config.ts', 'web/package.json', 'pack
 export async function buildSite() {
   const result = join(output, `site-${hashOfSources()}`);
   if (!existsSync(result)) {
-    const vite = await loadVite();
+    const vite = findVite();
     if (!vite) return null;
     process.stderr.write('building the demo …\n');
     const workplace = join(output, `.site-${process.pid}-${randomBytes(4).toString('hex')}`);
     try {
-      const configFile = join(project, 'web', 'vite.config.ts');
-      await vite.build({
-        root: join(project, 'web'),
-        configFile,
-        logLevel: 'warn',
-        build: { outDir: workplace },
-      });
+      // In a process of its own: it sets NODE_ENV to production for all that comes after.
+      const options = ['build', '--outDir', workplace, '--emptyOutDir', '--logLevel', 'warn'];
+      const { code, text } = await runNode([vite, ...options], join(project, 'web'));
+      if (code !== 0) throw new Error(text);
       await moveUnlessExists(workplace, result);
     } finally {
       await rm(workplace, { recursive: true, force: true });
@@ -65,26 +63,12 @@ function filesIn(folder) {
     .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1));
 }
 
-/** As the demo has it: the tests bring another one. @returns {Promise<typeof import('vite') | null>} */
-async function loadVite() {
-  let location;
+/** As the demo has it: the tests bring another one. @returns {string | null} */
+function findVite() {
   try {
-    location = createRequire(join(project, 'web', 'package.json')).resolve('vite');
+    const manifest = createRequire(join(project, 'web', 'package.json')).resolve('vite/package.json');
+    return join(dirname(manifest), 'bin', 'vite.js');
   } catch {
     return null;
-  }
-  return import(pathToFileURL(location).href);
-}
-
-/**
- * @param {string} workplace
- * @param {string} result
- */
-async function moveUnlessExists(workplace, result) {
-  try {
-    await rename(workplace, result);
-  } catch (error) {
-    // Another process was faster.
-    if (!existsSync(result)) throw error;
   }
 }

@@ -20,10 +20,10 @@ export function examplesFor(subject: ExampleSubject): Example[] {
   const { channel, model, userId } = subject;
   return [
     tab(
-      `# Run Listen in this tab, then open this address in a second window and run Send there.
-# A subscription delivers every message once and in order, whatever happens to the connection.
+      `# Run Messages here, and Send in a second window.
+# Each message comes once and in order, whatever happens to the connection.
 
-subscription Listen($channel: String!) {
+subscription Messages($channel: String!) {
   channelMessage(channel: $channel) {
     id
     body
@@ -56,9 +56,9 @@ mutation Join($channel: String!) {
       { channel },
     ),
     tab(
-      `# State and stream with nothing between: take \`position\` from State, hand it to Behind as the variable \`after\`.
+      `# State and stream with nothing between: \`position\` of History is what \`after\` of Behind takes.
 
-query State($channel: String!) {
+query History($channel: String!) {
   position
   channel(name: $channel) {
     messages(last: 20) {
@@ -74,9 +74,9 @@ subscription Behind($channel: String!, $after: Position) {
       { channel, after: null },
     ),
     tab(
-      `# The inbox. Run Listen, then Notify from a second window.
+      `# Run Inbox here, and Notify in a second window.
 
-subscription Listen {
+subscription Inbox {
   notificationReceived { id title message priority isRead }
 }
 
@@ -121,7 +121,7 @@ mutation Emit {
     tab(
       `# Who is connected, and how much there is. Role admin.
 
-query Stats {
+query Cluster {
   stats { nodes connections subscriptions outboxDepth journalPosition }
 }
 

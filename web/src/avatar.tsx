@@ -20,7 +20,7 @@ const tones = 6;
 
 function toneOf(id: string): number {
   let sum = 0;
-  for (const char of id) sum = (sum * 31 + char.charCodeAt(0)) % 9973;
+  for (const char of id) sum = (sum * 25 + char.charCodeAt(0)) % 9973;
   return sum % tones;
 }
 

@@ -40,6 +40,10 @@ export function ChannelList({ desk, people, selected, select }: ChannelListProps
   );
 }
 
+/** Where everybody begins stands first; the others come by name. */
+const firstFirst = (one: ListedChannel, other: ListedChannel) =>
+  Number(other.name === 'welcome') - Number(one.name === 'welcome');
+
 /** Read again with each connection: a channel may have been made meanwhile. */
 function useChannelNames({ client }: Desk): readonly ListedChannel[] {
   const [channels, setChannels] = useState<readonly ListedChannel[]>([]);
@@ -52,7 +56,7 @@ function useChannelNames({ client }: Desk): readonly ListedChannel[] {
         { document },
         { signal: leaving.signal },
       )
-      .then(({ channels: { edges } }) => setChannels(edges.map(({ node }) => node)))
+      .then(({ channels: { edges } }) => setChannels(edges.map(({ node }) => node).sort(firstFirst)))
       // The next connection tries again.
       .catch(() => {});
     return () => leaving.abort();

@@ -1,5 +1,5 @@
 import { type ChatMessage, useChannel } from 'gravitycar-realtime-client/react';
-import { useLayoutEffect, useRef, useState } from 'react';
+import { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { Avatar } from './avatar.tsx';
 import { Icon } from './icons.tsx';
 import { clockOf } from './when.ts';
@@ -15,11 +15,20 @@ export function Chat({ name, viewerId }: ChatProps) {
   const { channel, messages, hasOlder, loading, error } = feed;
   const list = useRef<HTMLOListElement>(null);
   const isAtEnd = useRef(true);
-  const last = messages.at(-1)?.key;
 
+  // After each drawing, and when there is less room: whoever was at the end stays there.
   useLayoutEffect(() => {
     if (isAtEnd.current && list.current) list.current.scrollTop = list.current.scrollHeight;
-  }, [last, messages.length]);
+  });
+  useEffect(() => {
+    const { current } = list;
+    if (!current) return;
+    const observer = new ResizeObserver(() => {
+      if (isAtEnd.current) current.scrollTop = current.scrollHeight;
+    });
+    observer.observe(current);
+    return () => observer.disconnect();
+  }, []);
 
   return (
     <section className="chat" aria-label={`Channel ${name}`}>

@@ -26,7 +26,7 @@ export interface Stream {
 }
 
 /** An event that the list has already may still be on its way. */
-const patienceMs = 3_000;
+const usualPatienceMs = 3_000;
 const mostPages = 20;
 
 /** Measures whether anything is missing or double: what came, against what the server has. */
@@ -37,6 +37,11 @@ export class Ledger {
   /** Of streams that have ended. */
   #missedBefore = 0;
   #auditing: Promise<void> | null = null;
+  readonly #patienceMs: number;
+
+  constructor(patienceMs = usualPatienceMs) {
+    this.#patienceMs = patienceMs;
+  }
 
   get tally(): Tally {
     return this.#tally;
@@ -87,7 +92,7 @@ export class Ledger {
   async #audit(): Promise<void> {
     const suspects = (await Promise.all([...this.#streams].map(suspectsOf))).flat();
     if (suspects.length > 0) {
-      await new Promise((resolve) => setTimeout(resolve, patienceMs));
+      await new Promise((resolve) => setTimeout(resolve, this.#patienceMs));
       for (const [stream, id] of suspects) {
         if (this.#streams.has(stream) && !stream.received.has(id)) stream.missed.add(id);
       }

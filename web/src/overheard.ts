@@ -65,9 +65,9 @@ export function overheard(client: RealtimeClient, ledger: Ledger): RealtimeClien
 }
 
 /** Null for what is not counted. */
-function readerFor(
+function readerFor<Data, Variables>(
   client: RealtimeClient,
-  request: Request<never, unknown> | Request<unknown, unknown>,
+  request: Request<Data, Variables>,
 ): ReadIds | null {
   const field = fieldOf(request.document);
   if (field === 'notificationReceived') {
@@ -94,7 +94,7 @@ function readerFor(
   };
 }
 
-function fieldOf(document: Request<unknown, unknown>['document']): string | undefined {
+function fieldOf<Data, Variables>(document: Request<Data, Variables>['document']): string | undefined {
   if (typeof document === 'string') return /\{\s*(\w+)/.exec(document)?.[1];
   const [operation] = document.definitions.filter(({ kind }) => kind === 'OperationDefinition');
   const [field] = operation && 'selectionSet' in operation ? operation.selectionSet.selections : [];

@@ -17,3 +17,10 @@ export function agoOf(atMs: number, nowMs: number): string {
   if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} h ago`;
   return day.format(atMs);
 }
+
+const second = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+
+/** The time of an instant, to the second. */
+export function secondOf(iso: string): string {
+  return second.format(new Date(iso));
+}

@@ -23,15 +23,12 @@ export function WireBar({ desk, channel, canChat }: WireBarProps) {
       <div className="wire-line">
         <button
           type="button"
-          role="switch"
-          aria-checked={!isCut}
-          className="switch"
+          className={isCut ? 'button button-small cut is-cut' : 'button button-small cut'}
+          aria-pressed={isCut}
           onClick={() => (isCut ? wire.mend() : wire.cut())}
         >
-          <span className="switch-track" aria-hidden="true">
-            <span />
-          </span>
-          <span>{isCut ? 'Mend the wire' : 'Cut the wire'}</span>
+          <Icon name={isCut ? 'plug' : 'cut'} />
+          {isCut ? 'Mend the wire' : 'Cut the wire'}
         </button>
         <p className="wire-state" role="status">
           <span className="dot" aria-hidden="true" /> {words}
@@ -99,11 +96,12 @@ function Chatter({ desk, channel }: Pick<WireBarProps, 'desk' | 'channel'>) {
   return (
     <button
       type="button"
-      className="button button-small button-quiet"
+      className="button button-small button-quiet chatter"
       disabled={isBusy}
       onClick={() => void talk()}
     >
-      <Icon name="wave" /> Let others write {chatterCount}
+      <Icon name="wave" /> <span className="chatter-words">Let others write </span>
+      {chatterCount}
     </button>
   );
 }

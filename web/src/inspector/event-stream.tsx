@@ -1,7 +1,7 @@
 import { useRealtimeSubscription } from 'gravitycar-realtime-client/react';
 import { useState } from 'react';
 import type { Desk } from '../desks.ts';
-import { clockOf } from '../when.ts';
+import { secondOf } from '../when.ts';
 import { usePolled } from './use-polled.ts';
 
 interface JournalEvent {
@@ -77,7 +77,7 @@ export function EventStream({ desk }: { readonly desk: Desk }) {
               ({ id, position, kind: of, type, topics, senderId, delivered, createdAt, payload }) => (
                 <tr key={position} title={payload} data-event={id}>
                   <td>
-                    <time dateTime={createdAt}>{clockOf(createdAt)}</time>
+                    <time dateTime={createdAt}>{secondOf(createdAt)}</time>
                   </td>
                   <td>
                     <span className={`kind kind-${of}`}>{of}</span> {type}

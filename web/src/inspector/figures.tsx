@@ -29,7 +29,11 @@ export function Figures() {
         <Card name="Subscriptions" value={stats?.subscriptions} />
         <Card name="Groups" value={node?.get('realtime_groups')} note="this node" />
         <Card name="Topics" value={node?.get('realtime_topics')} note="this node" />
-        <Card name="Delivered" value={node?.get('realtime_deliveries_total')} note="this node" />
+        <Card
+          name="Delivered"
+          value={node && (node.get('realtime_deliveries_total') ?? 0)}
+          note="this node"
+        />
         <Card name="Waiting" value={stats?.outboxDepth} note="in the outbox" />
         <div className="card card-wide">
           <dt>Journal</dt>
@@ -53,13 +57,13 @@ function Card({
   note,
 }: {
   readonly name: string;
-  readonly value: number | undefined;
+  readonly value: number | null | undefined;
   readonly note?: string;
 }) {
   return (
     <div className="card">
       <dt>{name}</dt>
-      <dd>{value === undefined ? '–' : value.toLocaleString()}</dd>
+      <dd>{value == null ? '–' : value.toLocaleString()}</dd>
       {note && <dd className="note">{note}</dd>}
     </div>
   );
