@@ -75,12 +75,16 @@ async function compile(workplace) {
 
 /**
  * @param {string[]} parameters
- * @param {string} [directory]
+ * @param {import('node:child_process').SpawnOptionsWithoutStdio} [options]
  * @returns {Promise<{ code: number | null, text: string }>}
  */
-export function runNode(parameters, directory = project) {
+export function runNode(parameters, options = {}) {
   return new Promise((fulfil, reject) => {
-    const child = spawn(process.execPath, parameters, { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, parameters, {
+      cwd: project,
+      ...options,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let text = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (chunk) => {

@@ -26,9 +26,10 @@ export async function buildSite() {
     process.stderr.write('building the demo …\n');
     const workplace = join(output, `.site-${process.pid}-${randomBytes(4).toString('hex')}`);
     try {
-      // In a process of its own: it sets NODE_ENV to production for all that comes after.
+      // In a process of its own: it is for production, and the server that comes after may not be.
       const options = ['build', '--outDir', workplace, '--emptyOutDir', '--logLevel', 'warn'];
-      const { code, text } = await runNode([vite, ...options], join(project, 'web'));
+      const env = { ...process.env, NODE_ENV: 'production' };
+      const { code, text } = await runNode([vite, ...options], { cwd: join(project, 'web'), env });
       if (code !== 0) throw new Error(text);
       await moveUnlessExists(workplace, result);
     } finally {

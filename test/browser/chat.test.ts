@@ -122,9 +122,7 @@ describe('a server that is killed and started again', () => {
     }
     await desk.isWhole(11);
     // That it was away shows in the console, and nothing else does.
-    expect(
-      visitor.problems.filter((problem) => !/ERR_CONNECTION_REFUSED|WebSocket|failed: /.test(problem)),
-    ).toEqual([]);
+    expect(visitor.problems.filter((problem) => !/net::ERR_|WebSocket|failed: /.test(problem))).toEqual([]);
     await visitor.context.close();
     server.signal('SIGTERM');
     await server.ended;

@@ -12,7 +12,7 @@ export class DeskOnPage {
 
   /** Until it is live. */
   async ready(): Promise<this> {
-    await this.root.getByText(/^Live over/).waitFor();
+    await this.root.getByText(/Live over/).waitFor();
     await this.root.locator('.message').first().waitFor();
     return this;
   }

@@ -180,7 +180,7 @@ describe('the demo in production', () => {
     await page.getByLabel('Token').fill(await production.token('zoe'));
     await page.getByRole('button', { name: 'Sign in' }).click();
     const desk = new DeskOnPage(page, 'zoe');
-    await desk.root.getByText(/^Live over/).waitFor();
+    await desk.root.getByText(/Live over/).waitFor();
     await desk.say('No demo here.');
     await desk.sees('No demo here.');
     await visitor.context.close();

@@ -59,6 +59,7 @@ export class Visitor {
   /** A tab. */
   async open(path: string): Promise<Page> {
     const page = await this.context.newPage();
+    page.setDefaultTimeout(20_000);
     page.on('console', (message) => {
       if (message.type() === 'error') this.problems.push(`console: ${message.text()}`);
     });

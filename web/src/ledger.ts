@@ -74,6 +74,8 @@ export class Ledger {
     const isRepeated = stream.states.has(key);
     stream.states.add(key);
     stream.received.add(id);
+    // Late, and not lost.
+    stream.missed.delete(id);
     this.#update({
       received: this.#tally.received + 1,
       repeated: this.#tally.repeated + (isRepeated ? 1 : 0),
