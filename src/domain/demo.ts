@@ -31,6 +31,8 @@ export interface DemoEvent {
   readonly kind: string;
   readonly type: string;
   readonly topics: readonly string[];
+  /** By its name. */
+  readonly channel: string | null;
   readonly senderId: string | null;
   /** How many it was written to; counted every few seconds. */
   readonly delivered: number;
@@ -163,10 +165,12 @@ export function createDemo(parts: DemoParts) {
     /** The newest events of the journal, newest first. @throws FORBIDDEN to all but admins */
     async journal(viewer: Viewer): Promise<DemoEvent[]> {
       demandAdmin(viewer);
-      const rows = await database.query<Omit<DemoEvent, 'position'> & { place: string }>(newestEvents, [
-        mostEvents,
-      ]);
-      return rows.map(({ place, ...row }) => ({ ...row, position: positions.seal(Number(place)) }));
+      const rows = await database.query<JournalRow>(newestEvents, [mostEvents]);
+      return rows.map(({ place, topics, ...row }) => ({
+        ...row,
+        topics: topics.split('\n'),
+        position: positions.seal(Number(place)),
+      }));
     },
   };
 
@@ -198,7 +202,7 @@ const sayings = [
 
 const newestEvents = `
 select min(e.id::text) as id, e.position::text as place, min(e.kind) as kind, min(e.event_type) as type,
-       array_agg(e.topic order by e.topic) as topics, min(e.sender_id) as "senderId",
+       string_agg(e.topic, chr(10) order by e.topic) as topics, min(e.channel) as channel, min(e.sender_id) as "senderId",
        sum(e.delivered_count)::int as delivered, min(e.created_at)::text as "createdAt",
        min(left(e.payload::text, 240)) as payload
   from realtime_events e
@@ -218,6 +222,11 @@ function parsed<Output>(shape: z.ZodType<Output>, given: unknown): Output {
   if (error)
     throw badInput(error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '));
   return data!;
+}
+
+interface JournalRow extends Omit<DemoEvent, 'position' | 'topics'> {
+  readonly place: string;
+  readonly topics: string;
 }
 
 interface DemoParts extends Pick<DemoContentParts, 'database' | 'messages' | 'notifications'> {

@@ -9,22 +9,20 @@ export interface ExampleSubject {
 /** Where there is nothing of the demo's. */
 export const builtInSubject = { channel: 'general', model: 'Message' };
 
-/** One tab of GraphiQL: a feature, with operations to choose from where it is run. */
-export interface Example {
-  readonly query: string;
-  readonly variables: string;
-}
-
-/** An operation or two for each feature, the first to be seen first. */
-export function examplesFor(subject: ExampleSubject): Example[] {
-  const { channel, model, userId } = subject;
+/**
+ * An operation or two for each feature, the first to be seen first: each a tab of GraphiQL, where one is chosen when
+ * it is run. Without variables, which GraphiQL leaves out until its editor for them has been opened.
+ */
+export function examplesFor(subject: ExampleSubject): string[] {
+  const channel = JSON.stringify(subject.channel);
+  const model = JSON.stringify(subject.model);
+  const userId = JSON.stringify(subject.userId);
   return [
-    tab(
-      `# Run Messages here, and Send in a second window.
+    `# Run Messages here, and Send in a second window.
 # Each message comes once and in order, whatever happens to the connection.
 
-subscription Messages($channel: String!) {
-  channelMessage(channel: $channel) {
+subscription Messages {
+  channelMessage(channel: ${channel}) {
     id
     body
     createdAt
@@ -32,13 +30,11 @@ subscription Messages($channel: String!) {
   }
 }
 
-mutation Send($channel: String!) {
-  sendMessage(input: { channel: $channel, body: "Hello from GraphiQL" }) { id }
-}`,
-      { channel },
-    ),
-    tab(
-      `# Channels, and who is in them. Create answers CONFLICT the second time: the name is taken.
+mutation Send {
+  sendMessage(input: { channel: ${channel}, body: "Hello from GraphiQL" }) { id }
+}
+`,
+    `# Channels, and who is in them. Create answers CONFLICT the second time: the name is taken.
 
 query Channels {
   channels(first: 20) {
@@ -50,17 +46,15 @@ mutation Create {
   createChannel(input: { name: "playground", title: "Made in GraphiQL" }) { id name }
 }
 
-mutation Join($channel: String!) {
-  joinChannel(name: $channel) { name viewerRole memberCount }
-}`,
-      { channel },
-    ),
-    tab(
-      `# State and stream with nothing between: \`position\` of History is what \`after\` of Behind takes.
+mutation Join {
+  joinChannel(name: ${channel}) { name viewerRole memberCount }
+}
+`,
+    `# State and stream with nothing between: give Behind \`after: "…"\` with the \`position\` of History.
 
-query History($channel: String!) {
+query History {
   position
-  channel(name: $channel) {
+  channel(name: ${channel}) {
     messages(last: 20) {
       edges { node { id body sender { name } } }
       pageInfo { hasPreviousPage startCursor }
@@ -68,21 +62,19 @@ query History($channel: String!) {
   }
 }
 
-subscription Behind($channel: String!, $after: Position) {
-  channelMessage(channel: $channel, after: $after) { id body }
-}`,
-      { channel, after: null },
-    ),
-    tab(
-      `# Run Inbox here, and Notify in a second window.
+subscription Behind {
+  channelMessage(channel: ${channel}) { id body }
+}
+`,
+    `# Run Inbox here, and Notify in a second window.
 
 subscription Inbox {
   notificationReceived { id title message priority isRead }
 }
 
-mutation Notify($userId: ID!) {
+mutation Notify {
   sendNotification(
-    input: { userId: $userId, title: "From GraphiQL", message: "It works.", priority: HIGH }
+    input: { userId: ${userId}, title: "From GraphiQL", message: "It works.", priority: HIGH }
   ) { id createdAt }
 }
 
@@ -91,23 +83,19 @@ query Unread {
     totalCount
     edges { node { id title createdAt } }
   }
-}`,
-      { userId },
-    ),
-    tab(
-      `# Rows of a table as they change, whoever writes them.
+}
+`,
+    `# Rows of a table as they change, whoever writes them.
 
-subscription Rows($model: String!) {
-  modelUpdated(model: $model) { recordId action membership changed data }
+subscription Rows {
+  modelUpdated(model: ${model}) { recordId action membership changed data }
 }
 
 query Watched {
   watchedModels { name table columns audience disabledReason }
-}`,
-      { model },
-    ),
-    tab(
-      `# Any event of your own. With \`ephemeral: true\` it is told in passing and not kept.
+}
+`,
+    `# Any event of your own. With \`ephemeral: true\` it is told in passing and not kept.
 
 subscription Events {
   eventReceived { id type payload channel sender { name } }
@@ -115,11 +103,9 @@ subscription Events {
 
 mutation Emit {
   emitEvent(input: { type: "demo.ping", payload: { from: "GraphiQL" } })
-}`,
-      {},
-    ),
-    tab(
-      `# Who is connected, and how much there is. Role admin.
+}
+`,
+    `# Who is connected, and how much there is. Role admin.
 
 query Cluster {
   stats { nodes connections subscriptions outboxDepth journalPosition }
@@ -132,18 +118,13 @@ query Sessions {
   }
 }
 
-mutation Disconnect($userId: ID!) {
-  disconnect(userId: $userId, reason: "From GraphiQL")
+mutation Disconnect {
+  disconnect(userId: ${userId}, reason: "From GraphiQL")
 }
 
 query Me {
   viewer { id roles user { name online } sessions { id transport } }
-}`,
-      { userId },
-    ),
-  ];
 }
-
-function tab(query: string, variables: object): Example {
-  return { query: `${query}\n`, variables: JSON.stringify(variables, null, 2) };
+`,
+  ];
 }

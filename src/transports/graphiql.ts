@@ -36,11 +36,11 @@ async function render(token: string | null, subject: ExampleSubject): Promise<Pa
 function options(token: string | null, subject: ExampleSubject) {
   const authorization = `Bearer ${token}`;
   const signedIn = { headers: JSON.stringify({ authorization }, null, 2) };
-  const examples = examplesFor(subject).map((example) => ({ ...example, ...(token ? signedIn : {}) }));
+  const examples = examplesFor(subject);
   return {
     title: 'Gravitycar Realtime',
-    defaultQuery: examples[0]!.query,
-    defaultTabs: examples,
+    defaultQuery: examples[0]!,
+    defaultTabs: examples.map((query) => ({ query, ...(token ? signedIn : {}) })),
     ...(token
       ? {
           ...signedIn,

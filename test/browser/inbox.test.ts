@@ -57,9 +57,9 @@ describe('the inbox', () => {
     await agree(2);
     for (let index = 0; index < 3; index += 1) await notify('ben', `News ${index}`);
     await agree(5);
-    await desks[0].inbox().getByRole('button', { name: 'Read: mark News 1' }).click();
+    await desks[0].inbox().getByRole('button', { name: 'Mark as read: News 1' }).click();
     await agree(4);
-    await desks[1].inbox().getByRole('button', { name: 'Unread: mark News 1' }).click();
+    await desks[1].inbox().getByRole('button', { name: 'Mark as unread: News 1' }).click();
     await agree(5);
     await desks[0].inbox().getByRole('button', { name: 'Mark all as read' }).click();
     await agree(0);

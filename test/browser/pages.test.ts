@@ -68,7 +68,10 @@ describe('the live table', () => {
     await chloe.task('Write better release notes').waitFor();
     await eventually(async () => expect(await chloe.badge()).toBe(before + 1));
     await chloe.bell().click();
-    await chloe.inbox().getByText('Ada Novak gave you a task').waitFor();
+    await chloe
+      .inbox()
+      .getByRole('heading', { name: /^Ada Novak gave you a task/ })
+      .waitFor();
     await visitor.leave();
   });
 });
@@ -111,6 +114,7 @@ describe('a phone', () => {
       const visitor = await Visitor.come(browser, server.url, { width: 390, height: 844 });
       const page = await visitor.open(path);
       await page.locator('main > *').first().waitFor();
+      if (path === '/inspector') await page.locator('[data-session]').first().waitFor();
       if (path === '/?as=ada') await new DeskOnPage(page, 'Ada Novak').ready();
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
       await visitor.leave();

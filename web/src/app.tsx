@@ -82,6 +82,7 @@ export function App() {
   }
   return (
     <Shell place={place} go={go}>
+      <h1 className="hidden">Gravitycar Realtime</h1>
       <DeskView
         key={person.id}
         desk={desk}

@@ -17,7 +17,7 @@ const document = `query DemoChannels { channels(first: 100) { edges { node { nam
 export function ChannelList({ desk, people, selected, select }: ChannelListProps) {
   const channels = useChannelNames(desk);
   return (
-    <nav className="channels" aria-label="Channels">
+    <nav className="channels" aria-label={`Channels of ${desk.person.name}`}>
       <h2>Channels</h2>
       <ul>
         {channels.map(({ name, title, kind }) => (
@@ -47,20 +47,20 @@ const firstFirst = (one: ListedChannel, other: ListedChannel) =>
 /** Read again with each connection: a channel may have been made meanwhile. */
 function useChannelNames({ client }: Desk): readonly ListedChannel[] {
   const [channels, setChannels] = useState<readonly ListedChannel[]>([]);
-  const { status } = useConnection();
+  const isConnected = useConnection().status === 'connected';
   useEffect(() => {
-    if (status !== 'connected') return;
-    const leaving = new AbortController();
+    let isLeft = false;
     client
-      .execute<{ channels: { edges: { node: ListedChannel }[] } }, object>(
-        { document },
-        { signal: leaving.signal },
-      )
-      .then(({ channels: { edges } }) => setChannels(edges.map(({ node }) => node).sort(firstFirst)))
+      .execute<{ channels: { edges: { node: ListedChannel }[] } }, object>({ document })
+      .then(({ channels: { edges } }) => {
+        if (!isLeft) setChannels(edges.map(({ node }) => node).sort(firstFirst));
+      })
       // The next connection tries again.
       .catch(() => {});
-    return () => leaving.abort();
-  }, [client, status]);
+    return () => {
+      isLeft = true;
+    };
+  }, [client, isConnected]);
   return channels;
 }
 

@@ -2,6 +2,7 @@ import { type ChatMessage, useChannel } from 'gravitycar-realtime-client/react';
 import { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { Avatar } from './avatar.tsx';
 import { Icon } from './icons.tsx';
+import type { Person } from './people.ts';
 import { clockOf } from './when.ts';
 
 /** Messages of one person that follow each other closely are shown as one. */
@@ -10,10 +11,10 @@ const closeMs = 5 * 60_000;
 const nearPx = 80;
 
 /** One channel: what has been said, and what is said now. */
-export function Chat({ name, viewerId }: ChatProps) {
+export function Chat({ name, viewer }: ChatProps) {
   const feed = useChannel(name, { first: 50 });
   const { channel, messages, hasOlder, loading, error } = feed;
-  const list = useRef<HTMLOListElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   const isAtEnd = useRef(true);
 
   // After each drawing, and when there is less room: whoever was at the end stays there.
@@ -31,7 +32,7 @@ export function Chat({ name, viewerId }: ChatProps) {
   }, []);
 
   return (
-    <section className="chat" aria-label={`Channel ${name}`}>
+    <section className="chat" aria-label={`Channel ${name}, as ${viewer.name}`}>
       <header className="chat-head">
         <h2>
           <span aria-hidden="true">#</span>
@@ -45,7 +46,7 @@ export function Chat({ name, viewerId }: ChatProps) {
           </span>
         )}
       </header>
-      <ol
+      <div
         ref={list}
         className="messages"
         tabIndex={0}
@@ -56,26 +57,30 @@ export function Chat({ name, viewerId }: ChatProps) {
           isAtEnd.current = scrollHeight - scrollTop - clientHeight < nearPx;
         }}
       >
-        {hasOlder && (
-          <li className="older">
-            <button type="button" className="link-button" onClick={() => feed.loadOlder()}>
-              Show older messages
-            </button>
-          </li>
-        )}
-        {loading && messages.length === 0 && <li className="quiet">Loading …</li>}
-        {!loading && messages.length === 0 && !error && <li className="quiet">Nothing has been said yet.</li>}
-        {messages.map((message, index) => (
-          <MessageRow
-            key={message.key}
-            message={message}
-            isOwn={message.sender?.id === viewerId || message.status !== 'sent'}
-            isFirst={!follows(message, messages[index - 1])}
-            retry={() => message.clientId && feed.retry(message.clientId)}
-            discard={() => message.clientId && feed.discard(message.clientId)}
-          />
-        ))}
-      </ol>
+        <ol>
+          {hasOlder && (
+            <li className="older">
+              <button type="button" className="link-button" onClick={() => feed.loadOlder()}>
+                Show older messages
+              </button>
+            </li>
+          )}
+          {loading && messages.length === 0 && <li className="quiet">Loading …</li>}
+          {!loading && messages.length === 0 && !error && (
+            <li className="quiet">Nothing has been said yet.</li>
+          )}
+          {messages.map((message, index) => (
+            <MessageRow
+              key={message.key}
+              message={message}
+              isOwn={message.sender?.id === viewer.id || message.status !== 'sent'}
+              isFirst={!follows(message, messages[index - 1])}
+              retry={() => message.clientId && feed.retry(message.clientId)}
+              discard={() => message.clientId && feed.discard(message.clientId)}
+            />
+          ))}
+        </ol>
+      </div>
       {error && (
         <p className="problem" role="alert">
           {error.message}
@@ -175,5 +180,5 @@ interface MessageRowProps {
 
 interface ChatProps {
   readonly name: string;
-  readonly viewerId: string;
+  readonly viewer: Person;
 }

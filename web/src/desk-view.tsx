@@ -34,7 +34,7 @@ export function DeskView({ desk, people, change }: DeskViewProps) {
             <Inbox />
           </header>
           <ChannelList desk={desk} people={people} selected={channel} select={setChannel} />
-          <Chat key={channel} name={channel} viewerId={person.id} />
+          <Chat key={channel} name={channel} viewer={person} />
           <Tasks desk={desk} people={people} />
           <WireBar desk={desk} channel={channel} canChat={people.length > 0} />
         </div>

@@ -163,9 +163,13 @@ function Feed({ inbox }: { readonly inbox: ReturnType<typeof useInbox> }) {
                   ) : null}
                 </p>
               </div>
-              <button type="button" className="link-button" onClick={() => void markRead(id, !isRead)}>
+              <button
+                type="button"
+                className="link-button"
+                aria-label={`Mark as ${isRead ? 'unread' : 'read'}: ${title}`}
+                onClick={() => void markRead(id, !isRead)}
+              >
                 {isRead ? 'Unread' : 'Read'}
-                <span className="hidden">: mark {title}</span>
               </button>
             </article>
           );

@@ -31,7 +31,7 @@ export function Tasks({ desk, people }: TasksProps) {
   const nameOf = (id: string | null) => people.find((person) => person.id === id)?.name ?? id;
   const isOpen = chosen === 'new' || selected !== null;
   return (
-    <section className="tasks" aria-label="Tasks">
+    <section className="tasks" aria-label={`Tasks, as ${desk.person.name}`}>
       <header className="tasks-head">
         <h2>Tasks</h2>
         <p>

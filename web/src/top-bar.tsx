@@ -13,7 +13,7 @@ const pages = [
 export function TopBar({ place, go }: TopBarProps) {
   return (
     <header className="top-bar">
-      <a className="brand" href="/">
+      <a className="brand" href="/" aria-label="Gravitycar Realtime">
         <img src="/icon.svg" alt="" width="28" height="28" />
         <span>
           Gravitycar <b>Realtime</b>

@@ -10,6 +10,7 @@ interface JournalEvent {
   readonly kind: string;
   readonly type: string;
   readonly topics: readonly string[];
+  readonly channel: string | null;
   readonly senderId: string | null;
   readonly delivered: number;
   readonly createdAt: string;
@@ -74,7 +75,18 @@ export function EventStream({ desk }: { readonly desk: Desk }) {
           </thead>
           <tbody>
             {events.map(
-              ({ id, position, kind: of, type, topics, senderId, delivered, createdAt, payload }) => (
+              ({
+                id,
+                position,
+                kind: of,
+                type,
+                topics,
+                channel,
+                senderId,
+                delivered,
+                createdAt,
+                payload,
+              }) => (
                 <tr key={position} title={payload} data-event={id}>
                   <td>
                     <time dateTime={createdAt}>{secondOf(createdAt)}</time>
@@ -83,7 +95,7 @@ export function EventStream({ desk }: { readonly desk: Desk }) {
                     <span className={`kind kind-${of}`}>{of}</span> {type}
                     {senderId && <small> by {senderId}</small>}
                   </td>
-                  <td className="topics">{topics.join(', ')}</td>
+                  <td className="topics">{channel ? `#${channel}` : topics.join(', ')}</td>
                   <td>
                     <code title={position}>…{position.slice(-8)}</code>
                   </td>
