@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { parseDuration } from './lib/duration.ts';
@@ -176,7 +177,10 @@ const schema = z
     CORS_ORIGINS: origins.optional(),
     GRAPHIQL: z.enum(['0', '1'], 'is neither 0 nor 1').optional(),
     DEMO: z.enum(['0', '1'], 'is neither 0 nor 1').default('1'),
-    DEMO_FILES: z.string().optional(),
+    DEMO_FILES: z
+      .string()
+      .refine((path) => existsSync(join(path, 'index.html')), 'is not a directory with an index.html')
+      .optional(),
     JOURNAL_RETENTION: duration.default(parseDuration('7d')!),
     MAX_CONNECTIONS_PER_USER: whole(1).default(20),
     MAX_SUBSCRIPTIONS_PER_CONNECTION: whole(1).default(100),

@@ -34,6 +34,7 @@ async function main(): Promise<void> {
     [
       ...(config.databaseUrl ? [] : [embeddedNotice]),
       ...(config.databaseUrl && !config.redisUrls ? [pollingNotice] : []),
+      ...(config.demo?.files ? [`demo         ${server.url}`] : []),
       ...(server.demoToken ? [`demo token   ${server.demoToken}`] : []),
       ...(config.graphiql ? [`GraphiQL     ${server.url}/graphql`] : []),
       `listening on ${server.url}`,

@@ -118,6 +118,7 @@ describe('the configuration', () => {
     ['PORT', '-1'],
     ['PORT', '80.5'],
     ['DATABASE_URL', 'localhost:5432'],
+    ['DEMO_FILES', '/nowhere'],
     ['REDIS_URL', 'http://localhost'],
     ['REDIS_URL', 'redis://one,two'],
     ['JWT_SECRET', 'x'.repeat(31)],

@@ -1,16 +1,19 @@
+import { existsSync } from 'node:fs';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { buildSite } from '../../scripts/site.js';
 import { type DatabaseKind, type TestServer, testServer } from '../support/server.ts';
 
-/** Debian's, or the one that is named. */
-const executablePath = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
+/** Where it is, unless `CHROMIUM_PATH` says so. */
+const usualPaths = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const flags = [
   ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
   ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
 ];
 
 export function openBrowser(): Promise<Browser> {
+  const executablePath = process.env.CHROMIUM_PATH ?? usualPaths.find((path) => existsSync(path));
+  if (!executablePath) throw new Error('There is no Chromium: install it, or name it by CHROMIUM_PATH.');
   return chromium.launch({ executablePath, args: flags });
 }
 

@@ -14,8 +14,9 @@ interface ListedChannel {
 const document = `query DemoChannels { channels(first: 100) { edges { node { name title kind } } } }`;
 
 /** The channels that the viewer may read, and the colleagues, whom one can nudge. */
-export function ChannelList({ desk, people, selected, select }: ChannelListProps) {
+export function ChannelList({ desk, people, other, selected, select }: ChannelListProps) {
   const channels = useChannelNames(desk);
+  const { said, nudge } = useNudge(desk);
   return (
     <nav className="channels" aria-label={`Channels of ${desk.person.name}`}>
       <h2>Channels</h2>
@@ -35,7 +36,21 @@ export function ChannelList({ desk, people, selected, select }: ChannelListProps
           </li>
         ))}
       </ul>
-      {people.length > 0 && <Colleagues desk={desk} people={people} />}
+      {other && (
+        <button
+          type="button"
+          className="button button-small button-quiet nudge-other"
+          onClick={() => nudge(other)}
+        >
+          <Icon name="bell" /> Nudge {other.name.split(' ')[0]}
+        </button>
+      )}
+      {people.length > 0 && (
+        <Colleagues people={people.filter(({ id }) => id !== desk.person.id)} nudge={nudge} />
+      )}
+      <p className="said" role="status">
+        {said}
+      </p>
     </nav>
   );
 }
@@ -64,42 +79,52 @@ function useChannelNames({ client }: Desk): readonly ListedChannel[] {
   return channels;
 }
 
-function Colleagues({ desk, people }: Pick<ChannelListProps, 'desk' | 'people'>) {
+function useNudge(desk: Desk): Nudging {
   const [said, setSaid] = useState('');
-  async function nudge({ id, name }: Person) {
-    try {
-      await desk.ask('/demo/nudge', 'POST', { userId: id });
-      setSaid(`${name} has a notification from you.`);
-    } catch (error) {
-      setSaid((error as Error).message);
-    }
-  }
+  return {
+    said,
+    nudge: async ({ id, name }) => {
+      try {
+        await desk.ask('/demo/nudge', 'POST', { userId: id });
+        setSaid(`${name} has a notification from you.`);
+      } catch (error) {
+        setSaid((error as Error).message);
+      }
+    },
+  };
+}
+
+function Colleagues({ people, nudge }: Pick<Nudging, 'nudge'> & { readonly people: readonly Person[] }) {
   return (
     <div className="colleagues">
       <h2>People</h2>
       <ul>
-        {people
-          .filter(({ id }) => id !== desk.person.id)
-          .map((person) => (
-            <li key={person.id}>
-              <Avatar id={person.id} name={person.name} size="s" />
-              <span className="colleague-name">{person.name}</span>
-              <button type="button" className="link-button" onClick={() => nudge(person)}>
-                Nudge<span className="hidden"> {person.name}</span>
-              </button>
-            </li>
-          ))}
+        {people.map((person) => (
+          <li key={person.id}>
+            <Avatar id={person.id} name={person.name} size="s" />
+            <span className="colleague-name">{person.name}</span>
+            <button type="button" className="link-button" onClick={() => nudge(person)}>
+              Nudge<span className="hidden"> {person.name}</span>
+            </button>
+          </li>
+        ))}
       </ul>
-      <p className="said" role="status">
-        {said}
-      </p>
     </div>
   );
+}
+
+interface Nudging {
+  /** What became of the last one. */
+  readonly said: string;
+  /** Sends them a notification. */
+  readonly nudge: (person: Person) => Promise<void>;
 }
 
 interface ChannelListProps {
   readonly desk: Desk;
   readonly people: readonly Person[];
+  /** Who sits beside; null where nobody does. */
+  readonly other: Person | null;
   readonly selected: string;
   readonly select: (name: string) => void;
 }

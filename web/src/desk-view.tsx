@@ -11,7 +11,7 @@ import { Tasks } from './tasks.tsx';
 import { WireBar } from './wire-bar.tsx';
 
 /** Everything that one person works with. It lays itself out by its own width. */
-export function DeskView({ desk, people, change }: DeskViewProps) {
+export function DeskView({ desk, people, other = null, change }: DeskViewProps) {
   const [channel, setChannel] = useState('welcome');
   const [view, setView] = useState<'chat' | 'tasks'>('chat');
   const { person } = desk;
@@ -33,7 +33,7 @@ export function DeskView({ desk, people, change }: DeskViewProps) {
             </div>
             <Inbox />
           </header>
-          <ChannelList desk={desk} people={people} selected={channel} select={setChannel} />
+          <ChannelList desk={desk} people={people} other={other} selected={channel} select={setChannel} />
           <Chat key={channel} name={channel} viewer={person} />
           <Tasks desk={desk} people={people} />
           <WireBar desk={desk} channel={channel} canChat={people.length > 0} />
@@ -103,4 +103,6 @@ interface PersonChoiceProps {
 
 interface DeskViewProps extends Omit<PersonChoiceProps, 'person'> {
   readonly desk: Desk;
+  /** Who sits beside. */
+  readonly other?: Person | null;
 }

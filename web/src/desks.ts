@@ -40,6 +40,8 @@ function openDesk(person: Person, ownToken: string | null): Desk {
   const client = createRealtimeClient({
     url: new URL('/graphql', location.href).href,
     token,
+    // Two people with an event stream for each subscription would be more than a browser opens to one server.
+    transport: 'ws',
     webSocketImpl: wire.WebSocket,
     fetch: wire.fetch,
     // Somebody is looking: half a minute of waiting would be too long.

@@ -32,6 +32,7 @@ export function PairView({ people, left, right, choose }: PairViewProps) {
               key={person.id}
               desk={deskAt(side, person, null)}
               people={people}
+              other={other}
               change={(id) => {
                 clearDesk(side, person);
                 // Who sat at the other side changes places.
