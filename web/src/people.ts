@@ -14,23 +14,31 @@ export async function fetchPeople(): Promise<readonly Person[]> {
   return people;
 }
 
-const renewAheadMs = 60_000;
+/** What is asked for in one moment shares a token. Not for longer: a server that starts anew may not know it. */
+const sharedMs = 5_000;
 
-/** Tokens of one person, each kept until shortly before it expires. `fetch`: over which wire they are asked for. */
-export function tokensOf(userId: string, ask: typeof fetch): () => Promise<string> {
-  let known: { token: string; expiresAt: number } | null = null;
-  return async () => {
-    if (known && known.expiresAt - renewAheadMs > Date.now()) return known.token;
-    const response = await ask('/demo/token', {
+/** Tokens of one person. `send`: over which wire they are asked for. */
+export function tokensOf(userId: string, send: typeof fetch): () => Promise<string> {
+  let known: { readonly token: Promise<string>; readonly askedAt: number } | null = null;
+  return () => {
+    if (known && performance.now() - known.askedAt < sharedMs) return known.token;
+    const asked = { token: ask(), askedAt: performance.now() };
+    known = asked;
+    asked.token.catch(() => {
+      if (known === asked) known = null;
+    });
+    return asked.token;
+  };
+
+  async function ask(): Promise<string> {
+    const response = await send('/demo/token', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ userId }),
     });
     if (!response.ok) throw new Error(`Signing in was answered with ${response.status}.`);
-    const { token, expiresAt } = (await response.json()) as { token: string; expiresAt: string };
-    known = { token, expiresAt: Date.parse(expiresAt) };
-    return token;
-  };
+    return ((await response.json()) as { token: string }).token;
+  }
 }
 
 /** Who a token of one's own says that one is. Nothing is checked here: that is for the server. */

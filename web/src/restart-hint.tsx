@@ -6,8 +6,7 @@ export function RestartHint() {
     <p className="restart-hint">
       <Icon name="plug" />
       <span>
-        <b>Or restart the server now:</b> <kbd>Ctrl</kbd> <kbd>C</kbd> in its terminal, and{' '}
-        <code>npm start</code> again.
+        <b>Or restart the server now:</b> <kbd>Ctrl</kbd> <kbd>C</kbd>, then <code>npm start</code>
       </span>
     </p>
   );
