@@ -178,7 +178,7 @@ describe('GraphiQL', () => {
 describe('the demo in production', () => {
   test('has nobody to sign in as, and takes a token', async () => {
     const production = await demoServer('embedded', { NODE_ENV: 'production' });
-    await production.ask('zoe', 'mutation { createChannel(input: { name: "welcome" }) { id } }');
+    await production.ask('zoe', 'mutation { createChannel(input: { name: "office" }) { id } }');
     const visitor = await Visitor.come(browser, production.url);
     const page = await visitor.open('/');
     await page.getByLabel('Token').fill(await production.token('zoe'));
@@ -187,7 +187,16 @@ describe('the demo in production', () => {
     await desk.root.getByText(/Live over/).waitFor();
     await desk.say('No demo here.');
     await desk.sees('No demo here.');
-    await visitor.context.close();
+    await visitor.leave();
+
+    const admin = await Visitor.come(browser, production.url);
+    const inspector = await admin.open('/inspector');
+    await inspector.getByLabel('Token').fill(await production.token('root', ['admin']));
+    await inspector.getByRole('button', { name: 'Sign in' }).click();
+    await inspector.locator('[data-session]').first().waitFor();
+    await inspector.getByRole('button', { name: 'Send', exact: true }).click();
+    await inspector.locator('[data-event]', { hasText: 'demo.ping' }).waitFor();
+    await admin.leave();
     await production.close();
   });
 });

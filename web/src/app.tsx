@@ -76,7 +76,7 @@ export function App() {
   if (place.page === 'inspector') {
     return (
       <Shell place={place} go={go}>
-        <Inspector desk={desk} />
+        <Inspector desk={desk} hasJournal={people.length > 0} />
       </Shell>
     );
   }

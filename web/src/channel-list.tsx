@@ -16,6 +16,11 @@ const document = `query DemoChannels { channels(first: 100) { edges { node { nam
 /** The channels that the viewer may read, and the colleagues, whom one can nudge. */
 export function ChannelList({ desk, people, other, selected, select }: ChannelListProps) {
   const channels = useChannelNames(desk);
+  const isThere = channels.some(({ name }) => name === selected);
+  const [first] = channels;
+  useEffect(() => {
+    if (!isThere && first) select(first.name);
+  }, [isThere, first, select]);
   const { said, nudge } = useNudge(desk);
   return (
     <nav className="channels" aria-label={`Channels of ${desk.person.name}`}>

@@ -15,28 +15,32 @@ export function DeskView({ desk, people, other = null, change }: DeskViewProps) 
   const [channel, setChannel] = useState('welcome');
   const [view, setView] = useState<'chat' | 'tasks'>('chat');
   const { person } = desk;
+  // The table and its editor come with the people.
+  const hasTasks = people.length > 0;
   useAudits(desk);
   return (
     <RealtimeProvider client={desk.client}>
       <section className="desk" aria-label={`${person.name}'s desk`}>
-        <div className="desk-inside" data-view={view}>
+        <div className={hasTasks ? 'desk-inside' : 'desk-inside without-tasks'} data-view={view}>
           <header className="desk-head">
             <Avatar id={person.id} name={person.name} />
             <PersonChoice person={person} people={people} change={change} />
-            <div className="segments" role="group" aria-label="What is shown">
-              <button type="button" aria-pressed={view === 'chat'} onClick={() => setView('chat')}>
-                Chat
-              </button>
-              <button type="button" aria-pressed={view === 'tasks'} onClick={() => setView('tasks')}>
-                Tasks
-              </button>
-            </div>
+            {hasTasks && (
+              <div className="segments" role="group" aria-label="What is shown">
+                <button type="button" aria-pressed={view === 'chat'} onClick={() => setView('chat')}>
+                  Chat
+                </button>
+                <button type="button" aria-pressed={view === 'tasks'} onClick={() => setView('tasks')}>
+                  Tasks
+                </button>
+              </div>
+            )}
             <Inbox />
           </header>
           <ChannelList desk={desk} people={people} other={other} selected={channel} select={setChannel} />
           <Chat key={channel} name={channel} viewer={person} />
-          <Tasks desk={desk} people={people} />
-          <WireBar desk={desk} channel={channel} canChat={people.length > 0} />
+          {hasTasks && <Tasks desk={desk} people={people} />}
+          <WireBar desk={desk} channel={channel} canChat={hasTasks} />
         </div>
       </section>
     </RealtimeProvider>

@@ -1,4 +1,4 @@
-import { useRealtimeSubscription } from 'gravitycar-realtime-client/react';
+import { useEvents, useRealtimeSubscription } from 'gravitycar-realtime-client/react';
 import { useState } from 'react';
 import type { Desk } from '../desks.ts';
 import { secondOf } from '../when.ts';
@@ -12,7 +12,8 @@ interface JournalEvent {
   readonly topics: readonly string[];
   readonly channel: string | null;
   readonly senderId: string | null;
-  readonly delivered: number;
+  /** Null: not known here. */
+  readonly delivered: number | null;
   readonly createdAt: string;
   readonly payload: string;
 }
@@ -60,53 +61,70 @@ export function EventStream({ desk }: { readonly desk: Desk }) {
           {isPaused ? 'Go on' : 'Pause'}
         </button>
       </header>
-      <div className="table-frame" tabIndex={0}>
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Time</th>
-              <th scope="col">Event</th>
-              <th scope="col">Topics</th>
-              <th scope="col">Position</th>
-              <th scope="col" className="number">
-                Sent to
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {events.map(
-              ({
-                id,
-                position,
-                kind: of,
-                type,
-                topics,
-                channel,
-                senderId,
-                delivered,
-                createdAt,
-                payload,
-              }) => (
-                <tr key={position} title={payload} data-event={id}>
-                  <td>
-                    <time dateTime={createdAt}>{secondOf(createdAt)}</time>
-                  </td>
-                  <td>
-                    <span className={`kind kind-${of}`}>{of}</span> {type}
-                    {senderId && <small> by {senderId}</small>}
-                  </td>
-                  <td className="topics">{channel ? `#${channel}` : topics.join(', ')}</td>
-                  <td>
-                    <code title={position}>…{position.slice(-8)}</code>
-                  </td>
-                  <td className="number">{delivered}</td>
-                </tr>
-              ),
-            )}
-          </tbody>
-        </table>
-        {events.length === 0 && <p className="quiet">{problem ?? 'Nothing yet.'}</p>}
-      </div>
+      <EventTable events={events} quiet={problem ?? 'Nothing yet.'} />
     </section>
+  );
+}
+
+const mostEvents = 200;
+
+/** Those that are emitted to whom this viewer is, where nobody reads the journal: as in production. */
+export function EmittedEvents() {
+  const [events, setEvents] = useState<readonly JournalEvent[]>([]);
+  useEvents({}, ({ id, type, payload, channel, createdAt, sender }, position) => {
+    const event = {
+      ...{ id: id ?? '', kind: 'event', type, topics: ['emitted'], channel, createdAt, delivered: null },
+      ...{ position: position ?? '', senderId: sender?.id ?? null, payload: JSON.stringify(payload) },
+    };
+    setEvents((before) => [event, ...before].slice(0, mostEvents));
+  });
+  return (
+    <section className="events" aria-label="Events">
+      <header>
+        <h2>Events as they are emitted</h2>
+      </header>
+      <EventTable events={events} quiet="Nothing since this page was opened." />
+    </section>
+  );
+}
+
+function EventTable({ events, quiet }: { readonly events: readonly JournalEvent[]; readonly quiet: string }) {
+  return (
+    <div className="table-frame" tabIndex={0}>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Time</th>
+            <th scope="col">Event</th>
+            <th scope="col">Topics</th>
+            <th scope="col">Position</th>
+            <th scope="col" className="number">
+              Sent to
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {events.map(
+            ({ id, position, kind: of, type, topics, channel, senderId, delivered, createdAt, payload }) => (
+              <tr key={position || id || createdAt} title={payload} data-event={id}>
+                <td>
+                  <time dateTime={createdAt}>{secondOf(createdAt)}</time>
+                </td>
+                <td>
+                  <span className={`kind kind-${of}`}>{of}</span> {type}
+                  {senderId && <small> by {senderId}</small>}
+                </td>
+                <td className="topics">{channel ? `#${channel}` : topics.join(', ')}</td>
+                <td>
+                  <code title={position}>…{position.slice(-8)}</code>
+                </td>
+                <td className="number">{delivered ?? '–'}</td>
+              </tr>
+            ),
+          )}
+        </tbody>
+      </table>
+      {events.length === 0 && <p className="quiet">{quiet}</p>}
+    </div>
   );
 }

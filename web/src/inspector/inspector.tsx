@@ -1,13 +1,13 @@
 import { RealtimeProvider } from 'gravitycar-realtime-client/react';
 import type { Desk } from '../desks.ts';
 import { EmitForm } from './emit-form.tsx';
-import { EventStream } from './event-stream.tsx';
+import { EmittedEvents, EventStream } from './event-stream.tsx';
 import { Figures } from './figures.tsx';
 import { Models } from './models.tsx';
 import { Sessions } from './sessions.tsx';
 
 /** What an administrator sees of a running server. */
-export function Inspector({ desk }: { readonly desk: Desk }) {
+export function Inspector({ desk, hasJournal }: InspectorProps) {
   if (!desk.person.roles.includes('admin')) {
     return (
       <p className="notice" role="alert">
@@ -24,7 +24,7 @@ export function Inspector({ desk }: { readonly desk: Desk }) {
         </header>
         <Figures />
         <div className="inspector-columns">
-          <EventStream desk={desk} />
+          {hasJournal ? <EventStream desk={desk} /> : <EmittedEvents />}
           <div className="inspector-side">
             <EmitForm />
             <Models />
@@ -34,4 +34,10 @@ export function Inspector({ desk }: { readonly desk: Desk }) {
       </div>
     </RealtimeProvider>
   );
+}
+
+interface InspectorProps {
+  readonly desk: Desk;
+  /** Whether the demo's backend is there, which reads it. */
+  readonly hasJournal: boolean;
 }
