@@ -1,9 +1,14 @@
-import { type Closure, messageOf } from './closure.ts';
+import { type Closure, messageOf, unreachable } from './closure.ts';
 import type { Link, LinkEvents, Welcome } from './link.ts';
 import { type GetToken, Renewal } from './renewal.ts';
 import type { RealtimeTransport } from './types.ts';
 
-export type OpenLink = (transport: RealtimeTransport, token: string | null, events: LinkEvents) => Link;
+/** Rejects where what it takes cannot be loaded. */
+export type OpenLink = (
+  transport: RealtimeTransport,
+  token: string | null,
+  events: LinkEvents,
+) => Promise<Link>;
 
 export interface AttemptEvents {
   opened(attempt: Attempt): void;
@@ -39,18 +44,26 @@ export class Attempt {
       return this.#closed({ code: 'TOKEN_UNAVAILABLE', reason: messageOf(error), kind: 'lost' });
     }
     if (this.#isOver) return;
-    this.link = openLink(this.transport, token, {
-      opened: (welcome) => {
-        this.welcome = welcome;
-        if (this.link?.execute) this.#renewal = new Renewal(this.link, token, this.#getToken);
-        this.#events.opened(this);
-      },
-      closed: (closure) => this.#closed(closure),
-      latency: (milliseconds) => {
-        this.latencyMs = Math.round(milliseconds);
-        this.#events.changed();
-      },
-    });
+    try {
+      this.link = await openLink(this.transport, token, {
+        opened: (welcome) => this.#opened(welcome, token),
+        closed: (closure) => this.#closed(closure),
+        latency: (milliseconds) => {
+          this.latencyMs = Math.round(milliseconds);
+          this.#events.changed();
+        },
+      });
+    } catch (error) {
+      return this.#closed(unreachable(error));
+    }
+    if (this.#isOver) this.link.close();
+  }
+
+  #opened(welcome: Welcome, token: string | null): void {
+    if (this.#isOver) return;
+    this.welcome = welcome;
+    if (this.link?.execute) this.#renewal = new Renewal(this.link, token, this.#getToken);
+    this.#events.opened(this);
   }
 
   #closed(closure: Closure): void {

@@ -8,7 +8,6 @@ import { type Payload, payloadOf, typeOf } from './operation.ts';
 import { watchPage } from './page.ts';
 import { memoryPositions, Positions } from './positions.ts';
 import { Queue } from './queue.ts';
-import { openStreams } from './sse.ts';
 import { Subscription } from './subscription.ts';
 import type { Connection, RealtimeClient, RealtimeClientOptions, Request, Sink } from './types.ts';
 import { openSocket } from './websocket.ts';
@@ -49,16 +48,16 @@ class Client implements RealtimeClient {
     this.#connector = new Connector({
       settings: { ...machineTimes, pace: this.#pace, transport: options.transport ?? 'auto' },
       getToken: () => this.#token(),
-      openLink: (transport, token, events) =>
-        transport === 'sse'
-          ? openStreams({ endpoint, token, events, patience })
-          : openSocket({
-              url: address.href.replace(/^http/, 'ws'),
-              token,
-              events,
-              patience,
-              webSocketImpl: (options.webSocketImpl ?? globalThis.WebSocket) as typeof WebSocket,
-            }),
+      openLink: async (transport, token, events) => {
+        if (transport === 'sse') {
+          // Most never need it, so it is not part of what everybody loads.
+          const { openStreams } = await import('./sse.ts');
+          return openStreams({ endpoint, token, events, patience });
+        }
+        const webSocketImpl = (options.webSocketImpl ?? globalThis.WebSocket) as typeof WebSocket;
+        const url = address.href.replace(/^http/, 'ws');
+        return openSocket({ url, token, events, patience, webSocketImpl });
+      },
       opened: (link, { position }) => {
         this.#mark = position;
         for (const subscription of this.#subscriptions) this.#attach(subscription, link);
