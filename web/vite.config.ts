@@ -18,9 +18,10 @@ export default defineConfig({
   },
   server: {
     proxy: {
-      '/graphql': { target: server, ws: true },
-      '/demo/': server,
-      '/metrics': server,
+      // As the browser asks: the server compares its name with the page's.
+      '/graphql': { target: server, changeOrigin: false, ws: true },
+      '/demo/': { target: server, changeOrigin: false },
+      '/metrics': { target: server, changeOrigin: false },
     },
   },
 });

@@ -114,7 +114,7 @@ function EventTable({ events, quiet }: { readonly events: readonly JournalEvent[
                   <span className={`kind kind-${of}`}>{of}</span> {type}
                   {senderId && <small> by {senderId}</small>}
                 </td>
-                <td className="topics">{channel ? `#${channel}` : topics.join(', ')}</td>
+                <td className="topics">{channel && of !== 'model' ? `#${channel}` : topics.join(', ')}</td>
                 <td>
                   <code title={position}>…{position.slice(-8)}</code>
                 </td>
