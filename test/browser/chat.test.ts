@@ -96,6 +96,53 @@ describe('people in the demo', () => {
   });
 });
 
+describe('the numbers under a desk', () => {
+  let browser: Browser;
+  let server: TestServer;
+
+  beforeAll(async () => {
+    [browser, server] = await Promise.all([openBrowser(), demoServer('embedded')]);
+  });
+  afterAll(async () => {
+    await browser.close();
+    await server.close();
+  });
+
+  test('stay whole when the browser itself goes offline for a while', async () => {
+    const visitor = await Visitor.come(browser, server.url);
+    const desk = await new DeskOnPage(await visitor.open('/?as=ada'), 'Ada Novak').ready();
+    await visitor.context.setOffline(true);
+    await desk.root.getByText(/Back in/).waitFor();
+    for (let index = 0; index < 5; index += 1) await server.ask('ben', send, { body: `offline ${index}` });
+    expect(await desk.figure('received')).toBe(0);
+    await visitor.context.setOffline(false);
+    await desk.sees('offline 4');
+    await desk.isWhole(5);
+    expect(visitor.problems.filter((problem) => !/net::ERR_|failed: /.test(problem))).toEqual([]);
+    await visitor.context.close();
+  });
+
+  test('are measured: what the way loses or repeats shows in them', async () => {
+    const visitor = await Visitor.come(browser, server.url);
+    await visitor.context.routeWebSocket(/\/graphql$/, (page) => {
+      const way = page.connectToServer();
+      way.onMessage((message) => {
+        const text = String(message);
+        if (text.includes('Lose this')) return;
+        page.send(text);
+        if (text.includes('Repeat this')) page.send(text);
+      });
+    });
+    const desk = await new DeskOnPage(await visitor.open('/?as=ada'), 'Ada Novak').ready();
+    for (const body of ['Keep this', 'Lose this', 'Repeat this']) await server.ask('ben', send, { body });
+    await desk.sees('Repeat this');
+    await eventually(async () => expect(await desk.figure('repeated')).toBe(1));
+    await eventually(async () => expect(await desk.figure('missed')).toBe(1));
+    expect(await desk.figure('received')).toBe(3);
+    await visitor.leave();
+  });
+});
+
 describe('a server that is killed and started again', () => {
   test('leaves nothing missing and nothing double in an open page', async () => {
     const database = await freshDatabase();
