@@ -1,5 +1,9 @@
 import './styles/base.css';
+import './styles/controls.css';
+import './styles/top-bar.css';
+import './styles/sign-in.css';
 import './styles/desk.css';
+import './styles/pair.css';
 import './styles/chat.css';
 import './styles/inbox.css';
 import './styles/tasks.css';
