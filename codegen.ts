@@ -5,12 +5,16 @@ import { printSchema } from './src/schema/print.ts';
 /** What the client package ships, and the manifest that a server takes as PERSISTED_OPERATIONS. */
 const documents = 'client/src/documents/';
 
+const schema = { plugins: ['schema-ast'], config: { includeDirectives: true } };
+
 const config: CodegenConfig = {
   schema: printSchema(),
   documents: 'documents/*.graphql',
   importExtension: '.ts',
   generates: {
-    'schema.graphql': { plugins: ['schema-ast'], config: { includeDirectives: true } },
+    'schema.graphql': schema,
+    // The same, for the codegen of those who use the package.
+    'client/schema.graphql': schema,
     [documents]: {
       preset: 'client',
       presetConfig: {
