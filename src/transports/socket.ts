@@ -201,6 +201,7 @@ export class Client implements Connection {
         if (refusal) return void this.send(refusal.error);
         this.effort.read(json.length);
         tell(json.toString()).catch((error) => {
+          if (isOfServers(error)) return this.#close(Closing.BadMessage);
           log.error({ err: error }, 'a message could not be handled');
           this.#close(Closing.Internal);
         });
@@ -290,6 +291,10 @@ export class Client implements Connection {
     this.close(code, shortened(reason));
   }
 }
+
+/** graphql-ws throws what a client says that only servers say, and closes all else that is no message by itself. */
+const isOfServers = (error: unknown) =>
+  error instanceof Error && error.message.startsWith('Unexpected message of type');
 
 interface ClientParts {
   readonly present: Present;

@@ -119,6 +119,16 @@ describe('garbage', () => {
     expect(await closed).toBe(4400);
     expect(await refusals('BAD_USER_INPUT')).toBe(before + 1);
   });
+
+  test.each(['connection_ack', 'next', 'error'])(
+    'that only servers say, `%s`, is closed with 4400',
+    async (type) => {
+      const client = await letIn();
+      const payload = type === 'error' ? [{ message: 'no' }] : {};
+      client.send({ type, id: '1', payload });
+      expect(await client.closed).toMatchObject({ code: 4400 });
+    },
+  );
 });
 
 /** The code of a closing frame behind the head of an answer. */
