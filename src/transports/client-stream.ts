@@ -17,6 +17,7 @@ export class ClientStream implements ViewerSink, AsyncGenerator<never, undefined
   viewer: Viewer;
   subscriber: Subscriber | undefined;
   readonly cost: number;
+  readonly characters: number;
   /** Another operation has its id by now. */
   isReplaced = false;
   #isReopening = false;
@@ -28,8 +29,14 @@ export class ClientStream implements ViewerSink, AsyncGenerator<never, undefined
   #over: IteratorResult<never, undefined> | Error | undefined;
   #tell: (() => void) | undefined;
 
-  constructor(client: Client, id: string, cost: number, openBehind: OpenBehind) {
+  constructor(
+    client: Client,
+    id: string,
+    { cost, characters }: Pick<Leaving, 'cost' | 'characters'>,
+    openBehind: OpenBehind,
+  ) {
     this.cost = cost;
+    this.characters = characters;
     this.#client = client;
     // Nobody subscribes before they are signed in.
     this.viewer = client.viewer!;

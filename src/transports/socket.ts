@@ -32,6 +32,8 @@ const mostBytesBeforeInit = 20_480;
 export interface Leaving {
   /** Of one event, in points. */
   readonly cost: number;
+  /** Of what was asked. */
+  readonly characters: number;
   /** Once it is attached. */
   readonly subscriber?: Subscriber | undefined;
   leave(): void;

@@ -15,7 +15,7 @@ import {
   unauthenticated,
 } from '../errors.ts';
 import type { Guard } from '../limits/guard.ts';
-import { overBudget } from '../limits/subscription-budget.ts';
+import { overBudget, overSize } from '../limits/subscription-budget.ts';
 import type { Log } from '../observability/log.ts';
 import type { Hub } from '../realtime/hub.ts';
 import type { Positions } from '../realtime/position.ts';
@@ -90,17 +90,22 @@ export function createWebSockets(parts: WebSocketParts) {
         if (client.streams.size >= most) {
           return [present(tooLarge(`A connection has at most ${most} subscriptions.`))];
         }
-        const refusal = overBudget(
-          prepared.cost,
-          client.streams.values(),
-          limits.subscriptionCostPerConnection,
-        );
+        const { cost } = prepared;
+        const characters = JSON.stringify(payload).length;
+        const refusal =
+          overBudget(cost, client.streams.values(), limits.subscriptionCostPerConnection) ??
+          overSize(characters, client.streams.values());
         if (refusal) return [present(refusal)];
         // What follows on this socket waits for it to be attached.
-        const stream: ClientStream = new ClientStream(client, id, prepared.cost, async (position, as) => {
-          const again = prepare(as, [parts.positions.seal(position)]);
-          return Array.isArray(again) ? { refused: { errors: again } } : open(again, stream);
-        });
+        const stream: ClientStream = new ClientStream(
+          client,
+          id,
+          { cost, characters },
+          async (position, as) => {
+            const again = prepare(as, [parts.positions.seal(position)]);
+            return Array.isArray(again) ? { refused: { errors: again } } : open(again, stream);
+          },
+        );
         const isLeft = () => stream.isReplaced || !(id in subscriptions);
         return { ...argsOf(prepared), client, stream, isLeft, attached: client.expectAttached() };
       }

@@ -111,6 +111,19 @@ describe('a message flood', () => {
   });
 });
 
+test('what a connection is subscribed to is kept up to a megabyte', async () => {
+  const client = await letIn();
+  const large = (unused: string) => ({ ...listen, variables: { unused: unused.repeat(600_000) } });
+  const first = client.run(large('a'));
+  await client.run(ask).next();
+  const frame = await client.run(large('b')).frame();
+  expect(frame).toMatchObject({ type: 'error', payload: [{ extensions: { code: 'LIMIT_EXCEEDED' } }] });
+  first.leave();
+  const second = client.run(large('c'));
+  await client.run(ask).next();
+  expect(second.waiting).toEqual([]);
+});
+
 describe('garbage', () => {
   test('is closed with 4400, and counted', async () => {
     const { socket, closed } = await opened();

@@ -137,6 +137,7 @@ test('a WebSocket ends its subscriptions when it begins to close, and not when t
   for (const id of ['one', 'other']) {
     connection.streams.set(id, {
       cost: 1,
+      characters: 1,
       leave: () => left.push(id),
       replace: () => {},
       isBeyond: () => false,
