@@ -17,12 +17,6 @@ export interface RealtimeClientOptions {
   readonly transport?: RealtimeTransport | 'auto';
   /** Where positions of subscriptions with a `key` are kept across page loads. Without it, in memory. */
   readonly storage?: PositionStorage;
-  /**
-   * One connection for all tabs of an origin with the same name; `true` takes the `url` for a name.
-   *
-   * @default false
-   */
-  readonly share?: boolean | string;
   /** A subscription could not be continued: fetch its state anew. */
   readonly onResync?: (what: Resync) => void;
   /**

@@ -86,9 +86,9 @@ async function claimsOf(
   const now = Date.now();
   const expiresAt = exp! * 1_000;
   if (expiresAt <= now) throw expired();
-  if (!isUserId(sub!)) throw unauthenticated('The token names no acceptable user.');
+  if (typeof sub !== 'string' || !isUserId(sub)) throw unauthenticated('The token names no acceptable user.');
   return {
-    userId: sub!,
+    userId: sub,
     name: textOf(name),
     picture: textOf(picture),
     roles: Array.isArray(roles) ? known.filter((role) => roles.includes(role)) : [],
