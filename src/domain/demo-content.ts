@@ -1,4 +1,5 @@
-import type { Database } from '../db/database.ts';
+import { eq, sql } from 'drizzle-orm';
+import type { Database, Transaction } from '../db/database.ts';
 import { realtimeSettings } from '../db/tables.ts';
 import { Refusal } from '../errors.ts';
 import type { Channels, NewChannel } from './channel.ts';
@@ -34,6 +35,7 @@ export const demoTable = 'demo_tasks';
 export const demoStatuses = ['todo', 'doing', 'done'] as const;
 
 const settingKey = 'demo';
+const lockKey = 7_204_113_320;
 
 /**
  * Fills an empty database with people, channels, notifications, and a watched table, once: what is changed or deleted
@@ -42,13 +44,8 @@ const settingKey = 'demo';
  */
 export async function seedDemo(parts: DemoContentParts): Promise<boolean> {
   const { database, users, channels, messages, notifications, watches } = parts;
-  const state = await readState(database);
-  if (state === 'done') return true;
-  if (state === null && !(await isEmpty(database))) return false;
-  await database.orm
-    .insert(realtimeSettings)
-    .values({ key: settingKey, value: 'begun' })
-    .onConflictDoNothing();
+  const state = await begin(database);
+  if (state !== 'begun') return state === 'done';
   for (const { id, name } of demoPeople) await users.upsert(demoApplication, { id, name });
   for (const { owner, ...channel } of newChannels) {
     await unlessTaken(() => channels.create(viewerOf(owner), channel));
@@ -64,28 +61,32 @@ export async function seedDemo(parts: DemoContentParts): Promise<boolean> {
   return true;
 }
 
-/** Null: nobody has begun. */
-async function readState(database: Database): Promise<string | null> {
-  const [row] = await database.query<{ value: string }>(
-    'select value from realtime_settings where key = $1',
-    [settingKey],
-  );
-  return row?.value ?? null;
-}
+/**
+ * How far the filling is; undefined where there is something else in the database, ours or anybody else's: a table
+ * of the demo is not put among those of an application.
+ */
+const begin = (database: Database) =>
+  alone(database, async (tx) => {
+    await tx.execute(sql`
+      insert into realtime_settings (key, value)
+      select ${settingKey}, 'begun'
+       where not exists (select from users) and not exists (select from channels)
+         and not exists (
+           select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+            where c.relkind in ('r', 'p') and n.nspname !~ '^(pg_|information_schema$|drizzle$)'
+              and c.relname !~ '^realtime_'
+              and c.relname not in ('users', 'channels', 'channel_members', 'messages', 'notifications'))
+          on conflict do nothing`);
+    const [row] = await tx.select().from(realtimeSettings).where(eq(realtimeSettings.key, settingKey));
+    return row?.value;
+  });
 
-/** Neither ours nor anybody else's: a table of the demo is not put among those of an application. */
-async function isEmpty(database: Database): Promise<boolean> {
-  const [row] = await database.query<{ isEmpty: boolean }>(
-    `select not exists (select from users) and not exists (select from channels)
-            and not exists (
-              select from pg_class c join pg_namespace n on n.oid = c.relnamespace
-               where c.relkind in ('r', 'p') and n.nspname !~ '^(pg_|information_schema$|drizzle$)'
-                 and c.relname !~ '^realtime_'
-                 and c.relname not in ('users', 'channels', 'channel_members', 'messages', 'notifications'))
-            as "isEmpty"`,
-  );
-  return row!.isEmpty;
-}
+/** One process at a time, which finds what the one before has left. */
+const alone = <Result>(database: Database, work: (tx: Transaction) => Promise<Result>) =>
+  database.transaction(async (tx) => {
+    await tx.execute(sql`select pg_advisory_xact_lock(${lockKey})`);
+    return work(tx);
+  });
 
 export function viewerOf(id: string): Viewer {
   return { id, roles: demoPeople.find((person) => person.id === id)?.roles ?? [] };
@@ -98,21 +99,25 @@ async function unlessTaken(create: () => Promise<unknown>): Promise<void> {
 }
 
 /** A table as an application has it: it knows nothing of this server. */
-async function createTable(database: Database): Promise<void> {
-  await database.query(`create table if not exists ${demoTable} (
-    id bigint generated always as identity primary key,
-    title text not null check (char_length(title) between 1 and 200),
-    status text not null default 'todo' check (status in (${demoStatuses.map((each) => `'${each}'`)})),
-    assignee text,
-    points int not null default 1 check (points between 0 and 100)
-  )`);
-  await database.query(
-    `insert into ${demoTable} (title, status, assignee, points)
-     select * from json_to_recordset($1::text::json) as rows (title text, status text, assignee text, points int)
-      where not exists (select from ${demoTable})`,
-    [JSON.stringify(newTasks)],
-  );
-}
+const createTable = (database: Database) =>
+  // Two that create it at once are refused by the catalogue, `if not exists` or not.
+  alone(database, async (tx) => {
+    await tx.execute(
+      sql.raw(`create table if not exists ${demoTable} (
+        id bigint generated always as identity primary key,
+        title text not null check (char_length(title) between 1 and 200),
+        status text not null default 'todo' check (status in (${demoStatuses.map((each) => `'${each}'`)})),
+        assignee text,
+        points int not null default 1 check (points between 0 and 100)
+      )`),
+    );
+    await tx.execute(
+      sql`insert into ${sql.raw(demoTable)} (title, status, assignee, points)
+          select * from json_to_recordset(${JSON.stringify(newTasks)}::text::json)
+                     as rows (title text, status text, assignee text, points int)
+           where not exists (select from ${sql.raw(demoTable)})`,
+    );
+  });
 
 const everybody = demoPeople.map(({ id }) => id);
 
