@@ -3,7 +3,7 @@ import { Connector } from './connector.ts';
 import { failure, OperationError } from './errors.ts';
 import { Executor } from './executor.ts';
 import type { Endpoint } from './http.ts';
-import type { Answer, Link } from './link.ts';
+import type { Answer } from './link.ts';
 import { type Payload, payloadOf, typeOf } from './operation.ts';
 import { watchPage } from './page.ts';
 import { memoryPositions, Positions } from './positions.ts';
@@ -28,10 +28,8 @@ class Client implements RealtimeClient {
   readonly #positions: Positions;
   readonly #listeners = new Set<() => void>();
   readonly #subscriptions = new Set<Subscription>();
-  /** Those that began from now on the connection that is open. */
-  readonly #fromNow = new Set<Subscription>();
-  /** A position that is older than whatever is subscribed to from here on. */
-  #mark: string | null = null;
+  /** The head of the journal, not asked for yet: one answer is for all that begin at once. */
+  #head: Promise<string> | null = null;
   #wants = 0;
   #isDisposed = false;
   readonly #leavePage: () => void;
@@ -59,12 +57,10 @@ class Client implements RealtimeClient {
         return openSocket({ url, token, events, patience, webSocketImpl });
       },
       opened: (link, { position }) => {
-        this.#mark = position;
-        for (const subscription of this.#subscriptions) this.#attach(subscription, link);
+        for (const subscription of this.#subscriptions) subscription.attach(link, position);
         this.#queue.hurry();
       },
       lost: () => {
-        this.#fromNow.clear();
         for (const subscription of this.#subscriptions) subscription.detach();
       },
       changed: () => {
@@ -75,7 +71,7 @@ class Client implements RealtimeClient {
       endpoint,
       getToken: () => this.#token(),
       link: () => this.#connector.link,
-      untilConnected: (withinMs) => this.#untilConnected(withinMs),
+      untilSent: (withinMs) => this.#untilSent(withinMs),
     });
     this.#leavePage = watchPage({
       awake: () => {
@@ -122,7 +118,7 @@ class Client implements RealtimeClient {
     const end = () => {
       if (isOver) return;
       isOver = true;
-      if (subscription) this.#forget(subscription);
+      if (subscription) this.#subscriptions.delete(subscription);
       subscription?.end();
       this.#unwant();
     };
@@ -132,10 +128,7 @@ class Client implements RealtimeClient {
         payloadOf(request),
         { given: position, isFromStorage },
         {
-          next: (result) => {
-            if (result.position !== null && this.#fromNow.has(begun)) this.#mark = result.position;
-            guarded(() => sink.next(result as Parameters<typeof sink.next>[0]));
-          },
+          next: (result) => guarded(() => sink.next(result as Parameters<typeof sink.next>[0])),
           resync: () => {
             guarded(() => sink.resync?.());
             guarded(() => this.#options.onResync?.({ key, request: request as Request<unknown, unknown> }));
@@ -145,8 +138,7 @@ class Client implements RealtimeClient {
         },
         {
           pace: this.#pace,
-          headPosition: async () =>
-            dataOf<{ position: string }>(await this.#answer({ query: '{ position }' }, 'query')).position,
+          headPosition: () => this.#headPosition(),
           keep: (kept) => {
             if (key !== undefined) this.#positions.set(key, kept);
           },
@@ -156,7 +148,7 @@ class Client implements RealtimeClient {
       subscription = begun;
       this.#subscriptions.add(begun);
       const { link } = this.#connector;
-      if (link) this.#attach(begun, link);
+      if (link) begun.attach(link, null);
     };
     if (key === undefined || after !== undefined) begin(after ?? null, false);
     else void this.#positions.get(key).then((kept) => begin(kept, kept !== null));
@@ -179,17 +171,16 @@ class Client implements RealtimeClient {
     this.#connector.tell({ type: 'dispose' });
   }
 
-  #attach(subscription: Subscription, link: Link): void {
-    if (subscription.attach(link, this.#mark)) this.#fromNow.add(subscription);
-  }
-
-  #forget(subscription: Subscription): void {
-    this.#subscriptions.delete(subscription);
-    this.#fromNow.delete(subscription);
-  }
-
   #unwant(): void {
     if (--this.#wants === 0) this.#connector.tell({ type: 'unwant' });
+  }
+
+  #headPosition(): Promise<string> {
+    this.#head ??= Promise.resolve().then(async () => {
+      this.#head = null;
+      return dataOf<{ position: string }>(await this.#answer({ query: '{ position }' }, 'query')).position;
+    });
+    return this.#head;
   }
 
   async #token(): Promise<string | null> {
@@ -202,20 +193,30 @@ class Client implements RealtimeClient {
     return this.#executor.answer(payload, type, signal);
   }
 
+  /** Until what has been subscribed to is on its way, or is waiting for a connection that is not being made. */
+  async #untilSent(withinMs: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const tooLong = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, withinMs);
+    });
+    await Promise.race([tooLong, this.#settled().then(() => this.#sent())]);
+    clearTimeout(timer);
+  }
+
   /** At once where no connection is being made. */
-  async #untilConnected(withinMs: number): Promise<void> {
+  async #settled(): Promise<void> {
     if (this.connection.status !== 'connecting') return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(done, withinMs);
       const stop = this.onConnection(() => {
-        if (this.connection.status !== 'connecting') done();
-      });
-      function done(): void {
-        clearTimeout(timer);
+        if (this.connection.status === 'connecting') return;
         stop();
         resolve();
-      }
+      });
     });
+  }
+
+  async #sent(): Promise<void> {
+    await Promise.all([...this.#subscriptions].map(({ sending }) => sending));
   }
 }
 

@@ -26,3 +26,11 @@ export class OperationError extends Error {
 export function failure(code: string, message: string, cause?: unknown): OperationError {
   return new OperationError([{ message, extensions: { code } }], null, { cause });
 }
+
+/** These say nothing of the operation: it may have been done, or not, and another time it may be answered. */
+const passing: ReadonlySet<string> = new Set(['NETWORK_ERROR', 'TOKEN_UNAVAILABLE']);
+
+/** Asking again may help. */
+export function isPassing(error: unknown): error is OperationError {
+  return error instanceof OperationError && (passing.has(error.code) || error.retryAfterMs !== null);
+}

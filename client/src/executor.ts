@@ -7,7 +7,7 @@ import type { GetToken } from './renewal.ts';
 
 /** What is longer goes over HTTP: a message that is too large costs the socket. */
 const longestMessage = 256 * 1_024;
-/** How long a mutation waits for a connection that is being made: behind its subscriptions it is seen by them. */
+/** How long a mutation waits for the subscriptions before it: sent behind them, it is seen by them. */
 const orderlyMs = 3_000;
 
 export interface ExecutorOptions {
@@ -15,8 +15,8 @@ export interface ExecutorOptions {
   readonly getToken: GetToken;
   /** The open connection. */
   readonly link: () => Link | null;
-  /** Resolves when no connection is being made, or when it has taken too long. */
-  readonly untilConnected: (withinMs: number) => Promise<void>;
+  /** Resolves when no connection is being made and all subscriptions are on their way, or when it has taken too long. */
+  readonly untilSent: (withinMs: number) => Promise<void>;
 }
 
 /** Queries and mutations: over the open socket, otherwise over HTTP. */
@@ -30,7 +30,7 @@ export class Executor {
   /** @throws {OperationError} There is no answer. */
   async answer(payload: Payload, type: 'query' | 'mutation', signal?: AbortSignal): Promise<Answer> {
     signal?.throwIfAborted();
-    if (type === 'mutation') await this.#options.untilConnected(orderlyMs);
+    if (type === 'mutation') await this.#options.untilSent(orderlyMs);
     // What only reads can be asked again.
     for (let attemptsLeft = type === 'query' ? 1 : 0; ; attemptsLeft -= 1) {
       try {

@@ -1,5 +1,5 @@
 import { backoff, type Pace } from './backoff.ts';
-import { failure, OperationError } from './errors.ts';
+import { failure, isPassing, OperationError } from './errors.ts';
 import type { Answer } from './link.ts';
 import type { Payload } from './operation.ts';
 
@@ -8,9 +8,6 @@ interface Item {
   resolve(answer: Answer): void;
   reject(error: unknown): void;
 }
-
-/** These say nothing of the mutation: it may have been done, or not, and is sent again. */
-const passing: ReadonlySet<string> = new Set(['NETWORK_ERROR', 'TOKEN_UNAVAILABLE']);
 
 /**
  * Mutations on their way, one after another. The server knows one that comes again by its `clientId`, so each is done
@@ -74,7 +71,7 @@ export class Queue {
       if (answer.errors && retryAfterMs !== null) return retryAfterMs;
       resolve(answer);
     } catch (error) {
-      if (error instanceof OperationError && passing.has(error.code)) {
+      if (isPassing(error)) {
         return backoff(this.#pace, this.#failures++, Math.random());
       }
       reject(error);

@@ -1,5 +1,5 @@
 import { backoff, type Pace } from './backoff.ts';
-import { OperationError } from './errors.ts';
+import { isPassing, OperationError } from './errors.ts';
 import type { Answer, Link } from './link.ts';
 import type { Payload } from './operation.ts';
 import type { GraphQLFailure, OperationResult } from './types.ts';
@@ -24,7 +24,8 @@ export interface Listener {
 
 /**
  * One subscription over however many connections: each time it continues behind its last event, or, before there
- * was one, from what the connection that it was first opened on knew.
+ * was one, from where it began. That place is known before it is sent: the connection says it when it is opened, and
+ * is asked for it later on. So what is cut off right after it was sent misses nothing, and hears nothing older.
  */
 export class Subscription {
   readonly #payload: Payload;
@@ -43,6 +44,8 @@ export class Subscription {
   /** Of the connection and of the time since: what was begun before has no say any more. */
   #turn = 0;
   #isOver = false;
+  /** Resolves when it has been sent; null where nobody has to wait for that. */
+  sending: Promise<void> | null = null;
 
   constructor(
     payload: Payload,
@@ -57,18 +60,13 @@ export class Subscription {
     this.#surroundings = surroundings;
   }
 
-  /**
-   * @param mark a position from before now, to come back to while there is no event
-   * @returns whether it begins from now, so that what it hears is newer than the mark
-   */
-  attach(link: Link, mark: string | null): boolean {
+  /** @param head the position of a connection that has just been opened; null for one that has been open for a while */
+  attach(link: Link, head: string | null): void {
     this.detach();
-    if (this.#isOver) return false;
+    if (this.#isOver) return;
     this.#link = link;
-    const after = this.#position;
-    this.#subscribe(link, after);
-    if (after === null && mark !== null) this.#moveTo(mark);
-    return after === null;
+    if (this.#position === null && head === null) this.sending = this.#begin();
+    else this.#subscribe(link, head);
   }
 
   /** The connection is lost. */
@@ -78,6 +76,7 @@ export class Subscription {
     this.#link = null;
     this.#refusal = null;
     this.#leave = null;
+    this.sending = null;
   }
 
   /** Nobody listens any more. */
@@ -88,8 +87,11 @@ export class Subscription {
     leave?.();
   }
 
-  #subscribe(link: Link, after: string | null): void {
+  /** @param head where it begins if it has not begun yet: it is sent from now, since what is committed is not told */
+  #subscribe(link: Link, head: string | null = null): void {
     const turn = ++this.#turn;
+    const after = this.#position;
+    if (after === null && head !== null) this.#moveTo(head);
     const isStale = () => turn !== this.#turn;
     const extensions = { ...this.#payload.extensions, ...(after === null ? {} : { after }) };
     this.#leave = link.subscribe(
@@ -145,6 +147,19 @@ export class Subscription {
     }
   }
 
+  async #begin(): Promise<void> {
+    const turn = this.#turn;
+    let head: string | null = null;
+    try {
+      head = await this.#surroundings.headPosition();
+    } catch (error) {
+      if (turn !== this.#turn) return;
+      if (isPassing(error)) return this.#later(0, () => this.#begin());
+      // Who may not even ask that is told why by the subscription itself.
+    }
+    if (turn === this.#turn && this.#link) this.#subscribe(this.#link, head);
+  }
+
   /** What is told from now on begins where the state is as of, or before: nothing is missed between the two. */
   async #resync(): Promise<void> {
     const turn = this.#turn;
@@ -162,7 +177,7 @@ export class Subscription {
   }
 
   #again(): void {
-    if (this.#link && !this.#isOver) this.#subscribe(this.#link, this.#position);
+    if (this.#link && !this.#isOver) this.#subscribe(this.#link);
   }
 
   /** Not before `ms`, and longer the more often in a row. */

@@ -73,12 +73,16 @@ describe.each(['over HTTP', 'over the socket'])('%s', (way) => {
   });
 });
 
-test('a mutation right behind a subscription is heard by it', async () => {
+test('a mutation right behind a subscription is heard by it, on a connection that is made or open', async () => {
   const client = there.client('ann');
   const channel = await there.channel('ann');
-  const heard = listen(client, channel);
+  const first = listen(client, channel);
   await client.execute(sending(channel, 'at once'));
-  await eventually(() => expect(heard.bodies).toEqual(['at once']));
+  await eventually(() => expect(first.bodies).toEqual(['at once']));
+  const second = listen(client, channel);
+  await client.execute(sending(channel, 'then'));
+  await eventually(() => expect(second.bodies).toEqual(['then']));
+  expect(first.bodies).toEqual(['at once', 'then']);
 });
 
 test('when the socket is lost a query is asked again, and a mutation fails: it may have been done', async () => {

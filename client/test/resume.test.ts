@@ -71,21 +71,44 @@ describe.each(transports)('over %s', (transport) => {
   });
 });
 
-test('a subscription that began late does not hear what was sent before it when it comes back', async () => {
+test.each(transports)(
+  'one that began late over %s hears what was sent since it began, and nothing before',
+  async (transport) => {
+    const client = there.client('ann', { transport });
+    const [one, other] = [await there.channel('ann'), await there.channel('ann')];
+    const first = listen(client, one);
+    await isAttached(there, 1);
+    await there.send('ann', other, 'too early');
+    // It has been relayed when what came after it is there.
+    await there.send('ann', one, 'behind it');
+    await eventually(() => expect(first.bodies).toHaveLength(1));
+    for (const round of [1, 2, 3]) {
+      const late = listen(client, other);
+      await isAttached(there, 2);
+      there.wire.isDown = true;
+      there.wire.cut();
+      await there.send('ann', other, `missed ${round}`);
+      there.wire.isDown = false;
+      await eventually(() => expect(late.bodies).toEqual([`missed ${round}`]));
+      late.end();
+      await isAttached(there, 1);
+    }
+  },
+);
+
+test('one that is cut off before it was sent begins when there is a connection again', async () => {
   const client = there.client('ann');
   const [one, other] = [await there.channel('ann'), await there.channel('ann')];
-  const first = listen(client, one);
+  listen(client, one);
   await isAttached(there, 1);
   await there.send('ann', other, 'too early');
-  await there.send('ann', one, 'to tell what time it is');
-  await eventually(() => expect(first.bodies).toHaveLength(1));
-  const second = listen(client, other);
-  await isAttached(there, 2);
-  there.wire.isDown = true;
+  there.wire.swallows = true;
+  const late = listen(client, other);
+  there.wire.swallows = false;
   there.wire.cut();
-  await there.send('ann', other, 'missed');
-  there.wire.isDown = false;
-  await eventually(() => expect(second.bodies).toEqual(['missed']));
+  await isAttached(there, 2);
+  await there.send('ann', other, 'in time');
+  await eventually(() => expect(late.bodies).toEqual(['in time']));
 });
 
 test('all subscriptions of a client have one socket', async () => {
