@@ -11,6 +11,7 @@ import type { Sessions } from './domain/session.ts';
 import type { UserRow, Users } from './domain/user.ts';
 import type { Viewer } from './domain/viewer.ts';
 import type { Watches } from './domain/watch.ts';
+import { Portion } from './limits/portion.ts';
 
 /** The verbs. */
 export interface Domain {
@@ -28,6 +29,8 @@ export interface Domain {
 export interface Context extends Domain {
   readonly viewer: Viewer | null;
   readonly load: Loaders;
+  /** What may be read and answered. */
+  readonly portion: Portion;
   /** The journal's head as of before anything else in this query, as clients are given it. */
   readonly position: string | null;
   /** Positions that the transport was given beside the arguments. */
@@ -83,6 +86,7 @@ class Base implements Domain {
   readonly models: Models;
   readonly watches: Watches;
   readonly load: Loaders;
+  readonly portion = new Portion();
 
   constructor(domain: Domain, viewer: () => Viewer | null) {
     this.users = domain.users;
@@ -93,7 +97,7 @@ class Base implements Domain {
     this.sessions = domain.sessions;
     this.models = domain.models;
     this.watches = domain.watches;
-    this.load = new FreshLoaders(domain, viewer);
+    this.load = new FreshLoaders(domain, viewer, this.portion);
   }
 }
 
@@ -122,30 +126,32 @@ class CommonContext extends Base implements Context {
 class FreshLoaders implements Loaders {
   readonly #domain: Domain;
   readonly #viewer: () => Viewer | null;
+  readonly #portion: Portion;
   #made: { -readonly [Name in keyof Loaders]?: Loaders[Name] } = {};
 
-  constructor(domain: Domain, viewer: () => Viewer | null) {
+  constructor(domain: Domain, viewer: () => Viewer | null, portion: Portion) {
     this.#domain = domain;
     this.#viewer = viewer;
+    this.#portion = portion;
   }
 
   get user(): Loaders['user'] {
-    this.#made.user ??= loader((ids) => this.#domain.users.byIds(ids), null);
+    this.#made.user ??= this.#loader((ids) => this.#domain.users.byIds(ids), null);
     return this.#made.user;
   }
 
   get channel(): Loaders['channel'] {
-    this.#made.channel ??= loader((ids) => this.#domain.channels.byIds(ids), null);
+    this.#made.channel ??= this.#loader((ids) => this.#domain.channels.byIds(ids), null);
     return this.#made.channel;
   }
 
   get message(): Loaders['message'] {
-    this.#made.message ??= loader((ids) => this.#domain.messages.byIds(ids), null);
+    this.#made.message ??= this.#loader((ids) => this.#domain.messages.byIds(ids), null);
     return this.#made.message;
   }
 
   get memberCount(): Loaders['memberCount'] {
-    this.#made.memberCount ??= loader(
+    this.#made.memberCount ??= this.#loader(
       (ids) => this.#domain.channels.memberCounts(ids),
       0,
     ) as Loaders['memberCount'];
@@ -153,27 +159,34 @@ class FreshLoaders implements Loaders {
   }
 
   get online(): Loaders['online'] {
-    this.#made.online ??= loader((ids) => this.#domain.sessions.online(ids), false) as Loaders['online'];
+    this.#made.online ??= this.#loader(
+      (ids) => this.#domain.sessions.online(ids),
+      false,
+    ) as Loaders['online'];
     return this.#made.online;
   }
 
   get viewerRole(): Loaders['viewerRole'] {
     if (this.#made.viewerRole) return this.#made.viewerRole;
     const viewer = this.#viewer();
-    this.#made.viewerRole = loader(
+    this.#made.viewerRole = this.#loader(
       async (ids) => (viewer ? this.#domain.channels.rolesOf(viewer, ids) : new Map<string, ChannelRole>()),
       null,
     );
     return this.#made.viewerRole;
   }
+
+  #loader<Value, None>(
+    read: (ids: readonly string[]) => Promise<Map<string, Value>>,
+    none: None,
+  ): DataLoader<string, Value | None> {
+    const batch = async (ids: readonly string[]) => {
+      const found = await this.#portion.read(() => read(ids));
+      return ids.map((id) => found.get(id) ?? none);
+    };
+    return new DataLoader(batch, { maxBatchSize: mostTogether });
+  }
 }
 
-function loader<Value, None>(
-  read: (ids: readonly string[]) => Promise<Map<string, Value>>,
-  none: None,
-): DataLoader<string, Value | None> {
-  return new DataLoader(async (ids) => {
-    const found = await read(ids);
-    return ids.map((id) => found.get(id) ?? none);
-  });
-}
+/** As many as a page has: more may be too large together. */
+const mostTogether = 100;

@@ -6,6 +6,8 @@ export const mostCharacters = 100_000;
 export const mostLines = 4_000;
 /** Whoever reads a tree goes as deep as it is. A JSON value has up to 32 levels, and stands in fields. */
 export const mostNesting = 200;
+/** An alias is answered once for each row. */
+export const mostNameCharacters = 200;
 
 export interface TextLimits {
   readonly tokens: number;
@@ -30,6 +32,7 @@ export function demandReadable(text: string, limits: TextLimits): void {
   let parentheses = 0;
   for (let kind = next(lexer); kind !== TokenKind.EOF; kind = next(lexer)) {
     count('tokens');
+    if (kind === TokenKind.NAME) demandShort(lexer.token.value);
     if (opening.has(kind)) nesting += 1;
     else if (closing.has(kind)) nesting -= 1;
     if (nesting > mostNesting) throw tooComplex('nesting', mostNesting, nesting);
@@ -42,6 +45,10 @@ export function demandReadable(text: string, limits: TextLimits): void {
       Object.assign(counts, { aliases: 0, directives: 0 });
   }
   if (lexer.line > mostLines) throw tooComplex('lines', mostLines, lexer.line);
+}
+
+function demandShort(name: string): void {
+  if (name.length > mostNameCharacters) throw tooComplex('name', mostNameCharacters, name.length);
 }
 
 const opening: ReadonlySet<string> = new Set([TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L]);

@@ -4,6 +4,7 @@ import { Refusal } from '../errors.ts';
 const measures = {
   characters: 'characters',
   lines: 'lines',
+  name: 'characters in a name',
   tokens: 'tokens',
   nesting: 'levels of brackets',
   definitions: 'operations and fragments',

@@ -17,10 +17,10 @@ export const channel = (_root: unknown, { name }: Named, { channels, viewer }: C
   channels.find(viewer, name);
 
 export const channels = (_root: unknown, page: PageArguments, context: Context) =>
-  context.channels.list(context.viewer, page);
+  context.portion.read(() => context.channels.list(context.viewer, page));
 
-export const members = (channel: ChannelRow, page: PageArguments, { channels }: Context) =>
-  channels.members(channel, page);
+export const members = (channel: ChannelRow, page: PageArguments, { channels, portion }: Context) =>
+  portion.read(() => channels.members(channel, page));
 
 export const memberCount = ({ id }: ChannelRow, _args: unknown, { load }: Context) =>
   load.memberCount.load(id);

@@ -5,8 +5,8 @@ import type { ChannelRow } from '../domain/place.ts';
 import type { Person } from '../domain/user.ts';
 import type { JournalEvent } from '../realtime/event.ts';
 
-export const messages = (channel: ChannelRow, page: PageArguments, { messages }: Context) =>
-  messages.list(channel, page);
+export const messages = (channel: ChannelRow, page: PageArguments, { messages, portion }: Context) =>
+  portion.read(() => messages.list(channel, page));
 
 export const messageChannel = ({ channelId }: MessageRow, _args: unknown, { load }: Context) =>
   load.channel.load(channelId);

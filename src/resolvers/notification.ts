@@ -19,10 +19,10 @@ export const notification = (_root: unknown, { id }: { id: string }, { notificat
 export const notifications = async (
   _root: unknown,
   { filter, ...page }: { filter?: NotificationFilter | null } & PageArguments,
-  context: Context,
+  { notifications, viewer, portion }: Context,
 ): Promise<NotificationPage> => {
   const asked = filter ?? {};
-  return { ...(await context.notifications.list(context.viewer, asked, page)), filter: asked };
+  return { ...(await portion.read(() => notifications.list(viewer, asked, page))), filter: asked };
 };
 
 export const totalCount = (

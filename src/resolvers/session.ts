@@ -7,16 +7,16 @@ export interface SessionPage extends Page<SessionRow> {
   readonly filter: SessionFilter;
 }
 
-export const viewerSessions = (_root: unknown, _args: unknown, { sessions, viewer }: Context) =>
-  sessions.own(viewer);
+export const viewerSessions = (_root: unknown, _args: unknown, { sessions, viewer, portion }: Context) =>
+  portion.read(() => sessions.own(viewer));
 
 export const sessions = async (
   _root: unknown,
   { userId, channel, ...page }: SessionFilter & PageArguments,
-  context: Context,
+  { sessions, viewer, portion }: Context,
 ): Promise<SessionPage> => {
   const filter = { userId, channel };
-  return { ...(await context.sessions.list(context.viewer, filter, page)), filter };
+  return { ...(await portion.read(() => sessions.list(viewer, filter, page))), filter };
 };
 
 export const totalSessions = ({ filter }: SessionPage, _args: unknown, { sessions, viewer }: Context) =>

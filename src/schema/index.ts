@@ -1,4 +1,5 @@
 import { builder } from './builder.ts';
+import { measured } from './measured.ts';
 import './scalars.ts';
 import './position.ts';
 import './user.ts';
@@ -10,4 +11,4 @@ import './model.ts';
 import './session.ts';
 import './token.ts';
 
-export const schema = builder.toSchema();
+export const schema = measured(builder.toSchema());

@@ -20,6 +20,7 @@ const pages = (first: string) =>
 const bombs: readonly [name: string, measure: string, asked: Asked][] = [
   ['a flood of tokens', 'tokens', { query: `{ viewer { id(a: [${many(20_000, () => '1')}]) } }` }],
   ['a text that is too long', 'characters', { query: `{ viewer { id } } # ${'x'.repeat(900_000)}` }],
+  ['an alias that is too long', 'name', { query: `{ ${'x'.repeat(201)}: viewer { id } }` }],
   ['a text of too many lines', 'lines', { query: `${'\n'.repeat(90_000)}{ ${many(50, (at) => `x${at}`)} }` }],
   ['a literal that is nested deeply', 'nesting', { query: `{ user(id: ${'['.repeat(10_000)}) { id } }` }],
   [

@@ -55,9 +55,14 @@ export class EventStreamClient {
     this.ended = this.response
       .then(async (response) => {
         let text = '';
+        let last = '';
         response.setEncoding('utf8');
-        for await (const chunk of response) {
+        for await (const chunk of response as AsyncIterable<string>) {
           text += chunk;
+          // To look into what is long as often as it grows takes longer than to get it.
+          const mayEnd = (last + chunk).includes('\n\n');
+          last = chunk.at(-1) ?? last;
+          if (!mayEnd) continue;
           for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
             isComplete ||= this.#read(parse(text.slice(0, end)));
             text = text.slice(end + 2);

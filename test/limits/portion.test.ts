@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type TestServer, testServer } from '../support/server.ts';
+import { unlimited } from '../support/unlimited.ts';
+import { answerTo, wires } from '../support/wires.ts';
+
+const times = (count: number, text: (index: number) => string) =>
+  Array.from({ length: count }, (_, index) => text(index)).join(' ');
+
+/** As large as each may be, almost. */
+const body = '🙂'.repeat(9_900);
+const data = 'x'.repeat(65_534);
+
+const inGeneral = (fields: string) => `{ channel(name: "general") { ${fields} } }`;
+const nodes = (fields: string) => `messages(first: 100) { edges { node { ${fields} } } }`;
+
+describe('an answer', () => {
+  let server: TestServer;
+
+  beforeAll(async () => {
+    server = await testServer('postgres', unlimited);
+    await server.ask('ada', 'mutation { createChannel(input: { name: "general" }) { id } }');
+    const { id } = (
+      await server.ask(
+        'ada',
+        'mutation ($data: JSON) { sendMessage(input: { channel: "general", body: "first", data: $data }) { id } }',
+        { data },
+      )
+    ).sendMessage as { id: string };
+    for (let index = 1; index < 100; index += 1) {
+      await server.ask(
+        'ada',
+        `mutation ($body: String!, $data: JSON, $id: ID) {
+           sendMessage(input: { channel: "general", body: $body, data: $data, replyToId: $id }) { id }
+         }`,
+        { body: `${body}${'x'.repeat(index)}`, data, id },
+      );
+    }
+  });
+  afterAll(() => server.close());
+
+  test.each(wires)('has a page of a hundred messages, each as large as is allowed, by %s', async (wire) => {
+    const { data: answered, errors } = await answerTo(server, wire, { query: inGeneral(nodes('body data')) });
+
+    expect(errors).toBeUndefined();
+    const { edges } = (answered as { channel: { messages: { edges: { node: { data: string } }[] } } }).channel
+      .messages;
+    expect(edges).toHaveLength(100);
+    expect(edges.every(({ node }) => node.data === data)).toBe(true);
+  });
+
+  const manyPages = inGeneral(times(50, (at) => `a${at}: ${nodes('body data')}`));
+  const onceAndAgain = inGeneral(nodes(times(50, (at) => `a${at}: data`)));
+
+  test.each([
+    ['many pages', 'HTTP', manyPages],
+    ['many pages', 'SSE', manyPages],
+    ['many pages', 'WebSocket', manyPages],
+    ['many pages of which little is asked', 'HTTP', inGeneral(times(50, (at) => `a${at}: ${nodes('id')}`))],
+    ['one page of which each part is asked many times', 'HTTP', onceAndAgain],
+    ['one page of which each part is asked many times', 'WebSocket', onceAndAgain],
+    ['what is replied to', 'HTTP', inGeneral(nodes(times(50, (at) => `a${at}: replyTo { data }`)))],
+  ] as const)('is not of %s, by %s', async (_what, wire, query) => {
+    const answer = await answerTo(server, wire, { query });
+
+    expect(new Set(answer.errors!.map(({ extensions }) => extensions.code))).toEqual(
+      new Set(['LIMIT_EXCEEDED']),
+    );
+    expect(JSON.stringify(answer).length).toBeLessThan(20 * 1024 * 1024);
+  });
+
+  test('says what a mutation has done before it was too large', async () => {
+    const { data: answered, errors } = await server.run(
+      'ada',
+      `mutation {
+         leaveChannel(name: "general") { ${times(50, (at) => `a${at}: ${nodes('id')}`)} }
+         joinChannel(name: "general") { id }
+       }`,
+    );
+
+    expect(errors![0]!.extensions.code).toBe('LIMIT_EXCEEDED');
+    expect(answered).toMatchObject({ leaveChannel: null, joinChannel: { id: expect.any(String) } });
+  });
+});
