@@ -42,7 +42,7 @@ export interface Context extends Domain {
 }
 
 /** What the wire says beside who asks. */
-type Circumstances = Partial<Pick<Context, 'position' | 'resume' | 'connectionId' | 'refresh'>>;
+type Circumstances = Partial<Pick<Context, 'position' | 'resume' | 'connectionId' | 'refresh' | 'portion'>>;
 
 export interface Loaders {
   readonly user: DataLoader<string, UserRow | null>;
@@ -57,9 +57,9 @@ export interface Loaders {
 export function createContext(
   domain: Domain,
   viewer: Viewer | null,
-  { position = null, resume = [], connectionId = null, refresh = cannotRefresh }: Circumstances = {},
+  { position = null, resume = [], connectionId = null, refresh = cannotRefresh, portion }: Circumstances = {},
 ): Context {
-  return Object.assign(new Base(domain, () => viewer), {
+  return Object.assign(new Base(domain, () => viewer, portion), {
     viewer,
     position,
     resume,
@@ -86,9 +86,9 @@ class Base implements Domain {
   readonly models: Models;
   readonly watches: Watches;
   readonly load: Loaders;
-  readonly portion = new Portion();
+  readonly portion: Portion;
 
-  constructor(domain: Domain, viewer: () => Viewer | null) {
+  constructor(domain: Domain, viewer: () => Viewer | null, portion = new Portion()) {
     this.users = domain.users;
     this.channels = domain.channels;
     this.messages = domain.messages;
@@ -97,7 +97,8 @@ class Base implements Domain {
     this.sessions = domain.sessions;
     this.models = domain.models;
     this.watches = domain.watches;
-    this.load = new FreshLoaders(domain, viewer, this.portion);
+    this.portion = portion;
+    this.load = new FreshLoaders(domain, viewer, portion);
   }
 }
 

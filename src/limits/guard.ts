@@ -13,6 +13,7 @@ import { Lanes } from './lanes.ts';
 import { createNotices } from './notices.ts';
 import { Pace } from './pace.ts';
 import { type Guest, type Leave, Places } from './places.ts';
+import { Holdings, Portion } from './portion.ts';
 import { Repeats, type Saying } from './repeats.ts';
 import { createTally } from './tally.ts';
 
@@ -37,6 +38,7 @@ export function createGuard({ limits, redisUrls, database, node, scope, log, fai
   const places = new Places({ most: limits.connectionsPerUser, counts, failed });
   const efforts = new Efforts();
   const openings = new Lanes(mostOpenings);
+  const holdings = new Holdings();
   const noticed = createNotices(log);
 
   return {
@@ -64,6 +66,12 @@ export function createGuard({ limits, redisUrls, database, node, scope, log, fai
     effortOf(viewer: Viewer | null, address: string | null): Effort {
       if (viewer?.roles.includes('service')) return effortless;
       return efforts.of(ownerOf(viewer, address), () => noticed('effort', { userId: viewer?.id, address }));
+    },
+
+    /** What one of their operations has this node hold; to be closed once its answer has been taken. */
+    portionOf(viewer: Viewer | null, address: string | null): Portion {
+      if (viewer?.roles.includes('service')) return new Portion();
+      return holdings.portionOf(ownerOf(viewer, address));
     },
 
     /** Opens a subscription when it is the user's turn. */

@@ -1,60 +1,106 @@
-import { type Refusal, tooLarge } from '../errors.ts';
+import { type Refusal, rateLimited, tooLarge } from '../errors.ts';
 import { Lane } from './lanes.ts';
 
 /** In UTF-16 units of text. Each page of one list fits, however large its rows are. */
 export const largestPortion = 16 * 1024 * 1024;
-/** Rows are measured once they are here. */
-const mostAtOnce = 4;
+/** Of all portions of an owner together, in the same units: rows and answers of the four largest. */
+const mostHeld = 8 * largestPortion;
+/** It is known how large rows are once they are here. */
+const mostReadings = 8;
+const againMs = 1_000;
 
 /**
- * What one execution may take: its cost bounds how many rows and fields there are, and this how large they are
- * together. Rows and answers are apart, because a row may be answered many times, or in no part at all.
+ * What one execution may take of a node's memory: its cost bounds how many rows and fields there are, and this how
+ * large they are together. Rows and answers are apart, because a row may be answered many times, or in no part at all.
  */
 export class Portion {
-  #toRead = largestPortion;
-  #toAnswer = largestPortion;
-  readonly #lane = new Lane(mostAtOnce);
+  readonly #holding: Holding;
+  #rows = 0;
+  #answer = 0;
+  #left: () => void;
 
-  /** Reads from the database when it is its turn. @throws LIMIT_EXCEEDED */
+  constructor(holding: Holding = new Holding(), left: () => void = () => {}) {
+    this.#holding = holding;
+    this.#left = left;
+  }
+
+  /** Reads from the database when it is its turn. @throws LIMIT_EXCEEDED, RATE_LIMITED */
   read<Found>(rows: () => Promise<Found>): Promise<Found> {
-    return this.#lane.run(async () => {
-      if (this.#toRead < 0) throw overfull;
+    return this.#holding.reading.run(async () => {
+      if (this.#rows > largestPortion) throw overfull;
+      if (this.#holding.size > mostHeld) throw rateLimited('Earlier answers have not been taken.', againMs);
       const found = await rows();
-      this.#toRead = roomBeside(found, this.#toRead);
-      if (this.#toRead < 0) throw overfull;
+      const size = sizeOf(found, largestPortion - this.#rows);
+      this.#rows += size;
+      this.#holding.size += size;
+      if (this.#rows > largestPortion) throw overfull;
       return found;
     });
   }
 
   /** @throws LIMIT_EXCEEDED */
   answer<Value>(value: Value): Value {
-    if (this.#toAnswer >= 0) this.#toAnswer = roomBeside(value, this.#toAnswer);
-    if (this.#toAnswer < 0) throw overfull;
+    if (this.#answer <= largestPortion) {
+      const size = sizeOf(value, largestPortion - this.#answer);
+      this.#answer += size;
+      this.#holding.size += size;
+    }
+    if (this.#answer > largestPortion) throw overfull;
     return value;
+  }
+
+  /** The answer has been taken, or nobody waits for it any more. Closed again, it does nothing. */
+  close(): void {
+    this.#holding.size -= this.#rows + this.#answer;
+    this.#rows = 0;
+    this.#answer = 0;
+    this.#left();
+    this.#left = () => {};
+  }
+}
+
+/** Of one owner. */
+class Holding {
+  readonly reading = new Lane(mostReadings);
+  size = 0;
+  portions = 0;
+}
+
+/** What a node holds for each owner, until they have taken it. */
+export class Holdings {
+  readonly #holdings = new Map<string, Holding>();
+
+  portionOf(owner: string): Portion {
+    const holding = this.#holdings.get(owner) ?? new Holding();
+    this.#holdings.set(owner, holding);
+    holding.portions += 1;
+    return new Portion(holding, () => {
+      holding.portions -= 1;
+      if (holding.portions === 0) this.#holdings.delete(owner);
+    });
   }
 }
 
 /** One for all: it may be thrown by each of a hundred thousand fields. */
 const overfull: Refusal = tooLarge('What the operation reads or answers is too large in all: ask for less.');
 
-/** Looks no further than there is room, which is less than none then. */
-function roomBeside(value: unknown, room: number): number {
-  if (typeof value === 'string') return room - value.length - '""'.length;
-  if (typeof value === 'number') return room - String(value).length;
-  if (typeof value !== 'object' || value === null) return room - 'false'.length;
-  if (value instanceof Date) return room - '"2026-11-22T10:30:00.000Z"'.length;
-  const parts = value instanceof Map ? value.values() : Array.isArray(value) ? value : null;
-  let left = room - '{}'.length;
-  if (parts) {
-    for (const part of parts) {
-      if (left < 0) break;
-      left = roomBeside(part, left - ','.length);
+/** About as many characters as its JSON has. Looks little further than `most`. */
+function sizeOf(value: unknown, most: number): number {
+  if (typeof value === 'string') return value.length + '""'.length;
+  if (typeof value === 'number') return String(value).length;
+  if (typeof value !== 'object' || value === null) return 'false'.length;
+  if (value instanceof Date) return '"2026-11-22T10:30:00.000Z"'.length;
+  let size = '{}'.length;
+  if (Array.isArray(value) || value instanceof Map) {
+    for (const part of value.values()) {
+      if (size > most) break;
+      size += sizeOf(part, most - size) + ','.length;
     }
-    return left;
+    return size;
   }
   for (const key in value) {
-    if (left < 0) break;
-    left = roomBeside((value as Record<string, unknown>)[key], left - key.length - '"":,'.length);
+    if (size > most) break;
+    size += key.length + '"":,'.length + sizeOf((value as Record<string, unknown>)[key], most - size);
   }
-  return left;
+  return size;
 }

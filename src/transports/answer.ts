@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { GraphQLError } from 'graphql';
 import type { ErrorCode } from '../errors.ts';
+import type { Portion } from '../limits/portion.ts';
 import { HttpRefusal } from './body.ts';
 
 /** The status that goes with a code outside of GraphQL's own answers. */
@@ -23,6 +24,19 @@ export function statusOf(error: unknown, { extensions }: GraphQLError): number {
 export function send(response: ServerResponse, status: number, contentType: string, text: string): void {
   response.writeHead(status, { 'content-type': contentType });
   response.end(text);
+}
+
+/** As long as a whole request may take to come. */
+const untakenMs = 60_000;
+
+/** Keeps the portion open until the answer has been taken, or is cut off because nobody takes any of it. */
+export function heldUntilTaken(portion: Portion, response: ServerResponse): Portion {
+  if (response.closed) portion.close();
+  else {
+    response.once('close', () => portion.close());
+    response.setTimeout(untakenMs, () => response.destroy());
+  }
+  return portion;
 }
 
 export function sendJson(response: ServerResponse, status: number, body: object): void {

@@ -6,7 +6,7 @@ import type { Effort } from '../limits/effort.ts';
 import type { Guard } from '../limits/guard.ts';
 import { wantsEventStream } from './accept.ts';
 import type { ClientAddressOf } from './address.ts';
-import { send, sendFailure, sendJson, statusOf } from './answer.ts';
+import { heldUntilTaken, send, sendFailure, sendJson, statusOf } from './answer.ts';
 import { isSameToken, tokenOf } from './bearer.ts';
 import { demandJson, HttpRefusal, parametersOfBody, parametersOfUrl, readBody } from './body.ts';
 import type { DemoRoutes } from './demo.ts';
@@ -115,6 +115,7 @@ export function createHttpHandler(parts: HttpParts) {
       wire: 'http',
       traceparent: traceparentOf(request),
       effort,
+      portion: heldUntilTaken(parts.guard.portionOf(viewer, address), response),
     });
     response.writeHead(answer.status, Object.fromEntries(answer.headers));
     response.end(await answer.text());
@@ -156,7 +157,7 @@ interface HttpParts {
   readonly yoga: Yoga;
   readonly operations: Operations;
   readonly authenticate: Authenticate;
-  readonly guard: Pick<Guard, 'operating' | 'effortOf'>;
+  readonly guard: Pick<Guard, 'operating' | 'effortOf' | 'portionOf'>;
   readonly clientAddressOf: ClientAddressOf;
   readonly streams: ReturnType<typeof createEventStreams>;
   readonly plain: Plain;

@@ -24,6 +24,7 @@ import { type ErrorCode, errorCodes, Refusal, unavailable } from '../errors.ts';
 import { costOf } from '../limits/cost.ts';
 import type { Effort } from '../limits/effort.ts';
 import type { createFindText } from '../limits/persisted.ts';
+import type { Portion } from '../limits/portion.ts';
 import type { About } from '../observability/about.ts';
 import { createComplaint, type Log } from '../observability/log.ts';
 import { Source } from '../realtime/source.ts';
@@ -54,6 +55,8 @@ export interface Caller {
   readonly refresh?: Refresh;
   /** Of who asks, where what is asked is bounded. */
   readonly effort?: Effort;
+  /** Of what is answered once; each event of a subscription has its own. */
+  readonly portion?: Portion;
 }
 
 /** An operation that may be run: parsed and valid. */
@@ -68,7 +71,7 @@ export interface Prepared {
   /** In points; of a subscription that of one event. */
   readonly cost: number;
   /** Makes the context, reading what has to be read before everything else. */
-  args(): Promise<ExecutionArgs & { contextValue: Context }>;
+  args(portion?: Portion): Promise<ExecutionArgs & { contextValue: Context }>;
 }
 
 export type Yoga = YogaServerInstance<Caller, Context>;
@@ -94,7 +97,7 @@ export function createOperations(parts: OperationsParts) {
     async execute(prepared: Prepared, caller: Caller): Promise<ExecutionResult> {
       try {
         const { execute } = yoga.getEnveloped({ ...caller });
-        const result: ExecutionResult = await execute(await prepared.args());
+        const result: ExecutionResult = await execute(await prepared.args(caller.portion));
         return result.errors ? { ...result, errors: result.errors.map((error) => present(error)) } : result;
       } catch (error) {
         return { errors: [present(error, aboutOf(caller))] };
@@ -145,13 +148,13 @@ export function createOperations(parts: OperationsParts) {
       get cost() {
         return costOf(schema, { document, operation, variables });
       },
-      args: async () => ({
+      args: async (portion) => ({
         schema,
         document,
         operationName,
         variableValues: variables,
         hideSuggestions,
-        contextValue: (await contextFactory()) as unknown as Context,
+        contextValue: (await contextFactory(portion && { portion })) as unknown as Context,
       }),
     };
   }

@@ -5,7 +5,7 @@ import { forbidden, unauthenticated, unavailable } from '../errors.ts';
 import type { Effort } from '../limits/effort.ts';
 import type { Guard } from '../limits/guard.ts';
 import type { ClientAddressOf } from './address.ts';
-import { sendFailure, sendJson, statusOf } from './answer.ts';
+import { heldUntilTaken, sendFailure, sendJson, statusOf } from './answer.ts';
 import { tokenOf } from './bearer.ts';
 import { demandJson, HttpRefusal, parseJson, readBody } from './body.ts';
 import type { Present } from './operation.ts';
@@ -69,7 +69,9 @@ export function createPlain(parts: PlainParts) {
     // A body may take a minute: its sender may have been blocked meanwhile.
     if (method === 'POST') viewer = await authenticate(token);
     const parameter = decoded(path.exec(url.pathname)![1] ?? '');
-    const { status, ...answer } = await handle({ viewer, url, parameter, body });
+    const portion = heldUntilTaken(guard.portionOf(viewer, address), response);
+    const respond = () => handle({ viewer, url, parameter, body });
+    const { status, ...answer } = await (method === 'GET' ? portion.read(respond) : respond());
     sendJson(response, status, { success: true, ...answer });
   }
 
@@ -104,7 +106,7 @@ interface Route {
 
 interface PlainParts {
   readonly authenticate: Authenticate;
-  readonly guard: Pick<Guard, 'operating' | 'effortOf'>;
+  readonly guard: Pick<Guard, 'operating' | 'effortOf' | 'portionOf'>;
   readonly clientAddressOf: ClientAddressOf;
   readonly events: PlainEvents;
   readonly notifications: Notifications;

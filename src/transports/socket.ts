@@ -10,6 +10,7 @@ import { type Effort, effortless } from '../limits/effort.ts';
 import type { Guard } from '../limits/guard.ts';
 import type { Pace } from '../limits/pace.ts';
 import type { Leave } from '../limits/places.ts';
+import type { Portion } from '../limits/portion.ts';
 import type { Log } from '../observability/log.ts';
 import type { Subscriber } from '../realtime/subscriber.ts';
 import type { ClientAddressOf } from './address.ts';
@@ -76,6 +77,8 @@ export class Client implements Connection {
   #isRefused = false;
   #bytesBeforeInit = 0;
   #drained: (() => void)[] = [];
+  /** By the payloads that asked for them. */
+  readonly #portions = new Map<object, Portion>();
 
   constructor(socket: WebSocket, request: IncomingMessage, wire: Socket, parts: ClientParts) {
     this.#socket = socket;
@@ -160,6 +163,18 @@ export class Client implements Connection {
     this.#leavePlace();
     this.#leavePlace = leave;
     if (this.#isClosed) leave();
+  }
+
+  portionOf(payload: object): Portion {
+    const portion = this.#parts.guard.portionOf(this.viewer, this.ipAddress);
+    this.#portions.set(payload, portion);
+    return portion;
+  }
+
+  /** The answer to what asked for it has been written. */
+  taken(payload: object): void {
+    this.#portions.get(payload)?.close();
+    this.#portions.delete(payload);
   }
 
   /** Of the protocol. */
@@ -259,6 +274,7 @@ export class Client implements Connection {
     this.#cancelExpiry?.();
     this.#release();
     this.#leave();
+    for (const payload of this.#portions.keys()) this.taken(payload);
   }
 
   #leave(): void {
@@ -305,7 +321,7 @@ interface ClientParts {
   readonly connections: Pick<Connections, 'subscribed'>;
   readonly log: Log;
   readonly limits: { readonly sendBufferBytes: number };
-  readonly guard: Pick<Guard, 'pace' | 'flooded' | 'effortOf'>;
+  readonly guard: Pick<Guard, 'pace' | 'flooded' | 'effortOf' | 'portionOf'>;
   /** Something was refused by closing. */
   refused(code: ErrorCode): void;
   /** A payload has been written. */

@@ -7,6 +7,7 @@ import type { Effort } from '../limits/effort.ts';
 import type { Guard } from '../limits/guard.ts';
 import { overBudget } from '../limits/subscription-budget.ts';
 import type { ClientAddressOf } from './address.ts';
+import { heldUntilTaken } from './answer.ts';
 import { type Dialect, type LetIn, writeStreamHead } from './event-stream.ts';
 import { type Operations, type Parameters, type Present, toJson } from './operation.ts';
 import type { OpenSubscription } from './subscription.ts';
@@ -42,7 +43,10 @@ export function createEventStreams(parts: SseParts) {
         errors: [present(new Refusal('BAD_USER_INPUT', 'A mutation is sent by POST.'))],
       });
     }
-    if (operation !== 'subscription') return answer(response, await operations.execute(prepared, caller));
+    if (operation !== 'subscription') {
+      const portion = heldUntilTaken(guard.portionOf(viewer, clientAddressOf(response.req)), response);
+      return answer(response, await operations.execute(prepared, { ...caller, portion }));
+    }
 
     const refusal = overBudget(prepared.cost, [], limits.subscriptionCostPerConnection);
     if (refusal) return answer(response, { errors: [present(refusal)] });
@@ -84,6 +88,6 @@ interface SseParts {
   readonly present: Present;
   readonly limits: { readonly subscriptionCostPerConnection: number };
   readonly letIn: LetIn;
-  readonly guard: Pick<Guard, 'operating'>;
+  readonly guard: Pick<Guard, 'operating' | 'portionOf'>;
   readonly clientAddressOf: ClientAddressOf;
 }

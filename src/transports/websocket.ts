@@ -15,6 +15,7 @@ import {
   unauthenticated,
 } from '../errors.ts';
 import type { Guard } from '../limits/guard.ts';
+import type { Portion } from '../limits/portion.ts';
 import { overBudget, overSize } from '../limits/subscription-budget.ts';
 import type { Log } from '../observability/log.ts';
 import type { Hub } from '../realtime/hub.ts';
@@ -117,15 +118,16 @@ export function createWebSockets(parts: WebSocketParts) {
         return refused ? [refused] : (prepared as GraphQLError[]);
       }
       await attached;
-      return { ...argsOf(prepared), client, answered };
+      return { ...argsOf(prepared), client, answered, portion: client.portionOf(payload) };
     },
 
     execute: async (args) => {
-      const { prepared, client, answered } = args as Arguments;
+      const { prepared, client, answered, portion } = args as Arguments;
       try {
         // It may have been sent away since it asked: nothing is done for it any more, nor answered.
         if (client.isSentAway) return {};
-        return await operations.execute(prepared, { viewer: client.viewer, resume: [], wire: 'websocket' });
+        const { viewer } = client;
+        return await operations.execute(prepared, { viewer, resume: [], wire: 'websocket', portion });
       } finally {
         answered!();
       }
@@ -154,6 +156,9 @@ export function createWebSockets(parts: WebSocketParts) {
         attached!();
       }
     },
+
+    // Once its answer has been written, or is not wanted any more.
+    onComplete: ({ extra: { client } }, _id, payload) => client.taken(payload),
 
     onNext: (_context, _id, _payload, _args, result) => toJson(result) as ExecutionResult,
     onError: (_context, _id, _payload, errors) =>
@@ -237,6 +242,7 @@ interface Arguments extends ExecutionArgs {
   readonly isLeft?: () => boolean;
   readonly attached?: () => void;
   readonly answered?: () => void;
+  readonly portion?: Portion;
 }
 
 /** graphql-ws hands them through to `execute` and `subscribe`; it looks at the document alone. */

@@ -40,11 +40,12 @@ export function createGraphQL(parts: YogaParts): Yoga {
       useNoSubscriptionsOverPlainHttp(),
       ...(isProduction ? [useIntrospectionForAdmins()] : []),
     ],
-    context: async ({ viewer, resume, connectionId, refresh, params }: Caller & { params?: Parameters }) => {
+    context: async (caller: Caller & { params?: Parameters }) => {
+      const { viewer, resume, connectionId, refresh, portion, params } = caller;
       // The head is read before everything else in the query, and only where it is asked for.
       const asksForPosition = typeof params?.query === 'string' && /\bposition\b/.test(params.query);
       const position = asksForPosition ? positions.seal((await hub.now()).head) : null;
-      return createContext(domain, viewer, { position, resume, connectionId, refresh });
+      return createContext(domain, viewer, { position, resume, connectionId, refresh, portion });
     },
     parserAndValidationCache: {
       documentCache: new BoundedCache<DocumentNode>(remembered),

@@ -1,10 +1,14 @@
+import { once } from 'node:events';
+import { type ClientRequest, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestServer, testServer } from '../support/server.ts';
 import { unlimited } from '../support/unlimited.ts';
+import { until } from '../support/until.ts';
 import { answerTo, wires } from '../support/wires.ts';
 
-const times = (count: number, text: (index: number) => string) =>
-  Array.from({ length: count }, (_, index) => text(index)).join(' ');
+const times = <Part>(count: number, part: (index: number) => Part) =>
+  Array.from({ length: count }, (_, index) => part(index));
+const joined = (count: number, text: (index: number) => string) => times(count, text).join(' ');
 
 /** As large as each may be, almost. */
 const body = '🙂'.repeat(9_900);
@@ -48,17 +52,17 @@ describe('an answer', () => {
     expect(edges.every(({ node }) => node.data === data)).toBe(true);
   });
 
-  const manyPages = inGeneral(times(50, (at) => `a${at}: ${nodes('body data')}`));
-  const onceAndAgain = inGeneral(nodes(times(50, (at) => `a${at}: data`)));
+  const manyPages = inGeneral(joined(50, (at) => `a${at}: ${nodes('body data')}`));
+  const onceAndAgain = inGeneral(nodes(joined(50, (at) => `a${at}: data`)));
 
   test.each([
     ['many pages', 'HTTP', manyPages],
     ['many pages', 'SSE', manyPages],
     ['many pages', 'WebSocket', manyPages],
-    ['many pages of which little is asked', 'HTTP', inGeneral(times(50, (at) => `a${at}: ${nodes('id')}`))],
+    ['many pages of which little is asked', 'HTTP', inGeneral(joined(50, (at) => `a${at}: ${nodes('id')}`))],
     ['one page of which each part is asked many times', 'HTTP', onceAndAgain],
     ['one page of which each part is asked many times', 'WebSocket', onceAndAgain],
-    ['what is replied to', 'HTTP', inGeneral(nodes(times(50, (at) => `a${at}: replyTo { data }`)))],
+    ['what is replied to', 'HTTP', inGeneral(nodes(joined(50, (at) => `a${at}: replyTo { data }`)))],
   ] as const)('is not of %s, by %s', async (_what, wire, query) => {
     const answer = await answerTo(server, wire, { query });
 
@@ -72,7 +76,7 @@ describe('an answer', () => {
     const { data: answered, errors } = await server.run(
       'ada',
       `mutation {
-         leaveChannel(name: "general") { ${times(50, (at) => `a${at}: ${nodes('id')}`)} }
+         leaveChannel(name: "general") { ${joined(50, (at) => `a${at}: ${nodes('id')}`)} }
          joinChannel(name: "general") { id }
        }`,
     );
@@ -80,4 +84,38 @@ describe('an answer', () => {
     expect(errors![0]!.extensions.code).toBe('LIMIT_EXCEEDED');
     expect(answered).toMatchObject({ leaveChannel: null, joinChannel: { id: expect.any(String) } });
   });
+
+  test('is waited for by who has taken others', async () => {
+    const onePage = { query: inGeneral(nodes('body data')) };
+    const isServed = async (userId: string = 'ada') => {
+      const { errors } = await answerTo(server, 'HTTP', onePage, { userId });
+      if (errors) expect(errors.map(({ extensions }) => extensions.code)).toEqual(['RATE_LIMITED']);
+      return !errors;
+    };
+    await server.ask('ben', 'mutation { joinChannel(name: "general") { id } }');
+    const socket = await server.socket('ada');
+    socket.socket.pause();
+    const idle = await Promise.all(times(5, () => untaken(server, onePage)));
+    for (const _each of idle) socket.run(onePage);
+
+    await until('a refusal', 30_000, async () => !(await isServed()));
+    expect(await isServed('ben')).toBe(true);
+
+    for (const request of idle) request.destroy();
+    socket.cut();
+    await until('an answer', 30_000, () => isServed());
+  });
 });
+
+/** Asks, and does not read the answer, which is on its way. */
+async function untaken(server: TestServer, asked: object): Promise<ClientRequest> {
+  const asking = request(`${server.url}/graphql`, {
+    method: 'POST',
+    agent: false,
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${await server.token('ada')}` },
+  });
+  asking.on('error', () => {});
+  asking.end(JSON.stringify(asked));
+  await once(asking, 'response');
+  return asking;
+}
