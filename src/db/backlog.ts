@@ -25,9 +25,12 @@ export function createBacklog(database: Pick<Database, 'query'>): () => Promise<
   };
 }
 
+/** How many rows wait, as far as they are counted. */
+export const waiting = `(select count(*) from (select from realtime_outbox limit ${mostCounted}) waiting)::int`;
+
 async function read(database: Pick<Database, 'query'>): Promise<Backlog> {
   const [row] = await database.query<Backlog>(
-    `select (select count(*) from (select from realtime_outbox limit ${mostCounted}) waiting)::int as depth,
+    `select ${waiting} as depth,
             coalesce(greatest(0, extract(epoch from clock_timestamp() -
               (select created_at from realtime_outbox order by id limit 1))), 0)::float8 as "ageSeconds",
             head::float8 as head

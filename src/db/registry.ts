@@ -33,6 +33,8 @@ const beatsPerPing = 7;
 const gatherMs = 25;
 /** Clients come and subscribe, leave and subscribe anew: what they settle on is written. */
 const settleMs = 500;
+/** By one statement: what is not written in time fails, and is tried anew. */
+const mostAtOnce = 5_000;
 /** After a database that was away, all nodes look gone: for so many beats they may come back. */
 const amnestyBeats = 5;
 const longestUserAgent = 500;
@@ -124,7 +126,7 @@ export class Registry {
   /** Resolves when everything that has changed so far is written, or could not be. */
   async flush(): Promise<void> {
     this.#settle();
-    await this.#writeBatch();
+    while ((await this.#writeBatch()) && this.#unwritten.size > 0);
   }
 
   /** All nodes together; this one's own as it is now. */
@@ -187,10 +189,10 @@ export class Registry {
   #writeBatch(): Promise<boolean> {
     return this.#inTurn(async () => {
       if (this.#unwritten.size === 0) return true;
-      const ids = this.#unwritten;
-      this.#unwritten = new Set();
-      const open = [...ids].flatMap((id) => this.#open.get(id) ?? []);
-      const closed = [...ids].filter((id) => !this.#open.has(id));
+      const ids = [...this.#unwritten].slice(0, mostAtOnce);
+      for (const id of ids) this.#unwritten.delete(id);
+      const open = ids.flatMap((id) => this.#open.get(id) ?? []);
+      const closed = ids.filter((id) => !this.#open.has(id));
       // Of what fails nobody knows whether it was written.
       for (const { connection } of open) this.#stored.add(connection.id);
       try {

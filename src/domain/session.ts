@@ -1,4 +1,5 @@
 import { and, count, desc, eq, isNull, lt, sql } from 'drizzle-orm';
+import { waiting } from '../db/backlog.ts';
 import type { Database, Transaction } from '../db/database.ts';
 import { append } from '../db/outbox.ts';
 import type { Registry } from '../db/registry.ts';
@@ -142,12 +143,11 @@ export function createSessions(options: SessionsOptions) {
 
     async stats(viewer: Viewer | null): Promise<Stats> {
       demandAdmin(signedIn(viewer));
-      const [journal] = await database.query<{ waiting: number; head: number }>(
-        `select (select count(*) from realtime_outbox)::int as waiting, head::float8 as head
-           from realtime_relay where part = 0`,
+      const [journal] = await database.query<{ depth: number; head: number }>(
+        `select ${waiting} as depth, head::float8 as head from realtime_relay where part = 0`,
       );
-      const { waiting, head } = journal!;
-      return { ...(await registry.cluster()), outboxDepth: waiting, journalPosition: positions.seal(head) };
+      const { depth, head } = journal!;
+      return { ...(await registry.cluster()), outboxDepth: depth, journalPosition: positions.seal(head) };
     },
   };
 }

@@ -115,6 +115,17 @@ test('one that closes while its row is being written is not left as open', async
   expect(await active()).toEqual([]);
 });
 
+test('a crowd is written a few thousand at a time', async () => {
+  const { registry, statements, active } = openRegistry({ beatMs: 60_000 });
+  const crowd = Array.from({ length: 11_000 }, () => connection());
+  const before = statements.length;
+  for (const each of crowd) registry.opened(each);
+  await registry.flush();
+
+  expect(await active()).toEqual(crowd.map(({ id }) => id).sort());
+  expect(statements.length - before).toBeGreaterThanOrEqual(3);
+});
+
 test('who comes back under the same name is open again', async () => {
   const { registry, active } = openRegistry();
   const same = connection();
