@@ -27,17 +27,18 @@ export interface Block {
   readonly code: string;
   /** The path that stands alone above it, if it is a file. */
   readonly file: string | undefined;
-  readonly line: number;
+  /** What is said between the piece before and this one. */
+  readonly before: string;
 }
 
 export function blocksOf(page: string): Block[] {
   const text = read(page);
-  return [...text.matchAll(/(?:^`([\w./-]+)`\n\n)?^```(\w*)\n(.*?)^```$/gms)].map((match) => ({
-    file: match[1],
-    kind: match[2]!,
-    code: match[3]!,
-    line: text.slice(0, match.index).split('\n').length,
-  }));
+  let end = 0;
+  return [...text.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(({ index, 0: { length }, 1: kind, 2: code }) => {
+    const before = text.slice(end, index);
+    end = index + length;
+    return { kind: kind!, code: code!, before, file: /^`([\w./-]+)`\n\n$/m.exec(before)?.[1] };
+  });
 }
 
 /** What is left of a page when its code is taken out. */
