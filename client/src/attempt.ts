@@ -62,7 +62,7 @@ export class Attempt {
   #opened(welcome: Welcome, token: string | null): void {
     if (this.#isOver) return;
     this.welcome = welcome;
-    if (this.link?.execute) this.#renewal = new Renewal(this.link, token, this.#getToken);
+    if (this.link?.renews) this.#renewal = new Renewal(this.link, token, this.#getToken);
     this.#events.opened(this);
   }
 

@@ -1,3 +1,4 @@
+import type { OpenLink } from './attempt.ts';
 import type { Pace } from './backoff.ts';
 import { Connector } from './connector.ts';
 import { failure, OperationError } from './errors.ts';
@@ -43,19 +44,21 @@ class Client implements RealtimeClient {
     this.#pace = { ...pacing, ...options.retry };
     this.#positions = new Positions(options.storage ?? memoryPositions());
     this.#queue = new Queue((payload) => this.#answer(payload, 'mutation'), this.#pace);
+    const transport = options.transport ?? 'auto';
+    const openLink: OpenLink = async (transport, token, events) => {
+      if (transport === 'sse') {
+        // Most never need it, so it is not part of what everybody loads.
+        const { openStreams } = await import('./sse.ts');
+        return openStreams({ endpoint, token, events, patience });
+      }
+      const webSocketImpl = (options.webSocketImpl ?? globalThis.WebSocket) as typeof WebSocket;
+      const url = address.href.replace(/^http/, 'ws');
+      return openSocket({ url, token, events, patience, webSocketImpl });
+    };
     this.#connector = new Connector({
-      settings: { ...machineTimes, pace: this.#pace, transport: options.transport ?? 'auto' },
+      settings: { ...machineTimes, pace: this.#pace, transport },
       getToken: () => this.#token(),
-      openLink: async (transport, token, events) => {
-        if (transport === 'sse') {
-          // Most never need it, so it is not part of what everybody loads.
-          const { openStreams } = await import('./sse.ts');
-          return openStreams({ endpoint, token, events, patience });
-        }
-        const webSocketImpl = (options.webSocketImpl ?? globalThis.WebSocket) as typeof WebSocket;
-        const url = address.href.replace(/^http/, 'ws');
-        return openSocket({ url, token, events, patience, webSocketImpl });
-      },
+      openLink: options.share ? shared(openLink, [address.href, transport]) : openLink,
       opened: (link, { position }) => {
         for (const subscription of this.#subscriptions) subscription.attach(link, position);
         this.#queue.hurry();
@@ -218,6 +221,16 @@ class Client implements RealtimeClient {
   async #sent(): Promise<void> {
     await Promise.all([...this.#subscriptions].map(({ sending }) => sending));
   }
+}
+
+/** Loaded with the first link, as it is for those alone who want it. */
+function shared(openLink: OpenLink, terms: readonly string[]): OpenLink {
+  let open: OpenLink | null = null;
+  return async (...parameters) => {
+    const { sharing } = await import('./sharing/sharing.ts');
+    open ??= sharing({ openLink, terms, patience });
+    return open(...parameters);
+  };
 }
 
 function dataOf<Data>({ data, errors }: Answer): Data {

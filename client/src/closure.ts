@@ -13,6 +13,8 @@ export type ClosureKind =
   | 'unreachable'
   /** It broke, or was closed by a server that expects its clients back. */
   | 'lost'
+  /** It is had by another tab from now on: it is there at once. */
+  | 'moved'
   /** The token was not good enough to begin with. */
   | 'rejected'
   /** The same again would end in the same way. */
@@ -51,6 +53,8 @@ export function closureOfStatus(status: number, wasLetIn: boolean, retryAfterMs?
 export function unreachable(error: unknown): Closure {
   return { code: 'NETWORK_ERROR', reason: messageOf(error), kind: 'unreachable' };
 }
+
+export const moved: Closure = { code: 'MOVED', reason: 'another tab has the connection', kind: 'moved' };
 
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

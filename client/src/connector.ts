@@ -96,7 +96,8 @@ export class Connector {
           this.#drop();
           this.#current = attempt;
         }
-        this.tell({ type: isTrial ? 'upgraded' : 'opened', now: Date.now() });
+        const { transport } = attempt.link!;
+        this.tell({ type: isTrial ? 'upgraded' : 'opened', transport, now: Date.now() });
         this.#options.opened(attempt.link!, attempt.welcome!);
       },
       closed: (attempt, closure) => {

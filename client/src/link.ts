@@ -9,6 +9,8 @@ export interface Link {
   subscribe(payload: Payload, sink: LinkSink): () => void;
   /** A query or a mutation; null where those are requests of their own. Rejects with a `LinkLost`. */
   readonly execute: ((payload: Payload, signal?: AbortSignal) => Promise<Answer>) | null;
+  /** It takes another token for the one that it was opened with. */
+  readonly renews: boolean;
   /** Finds out whether the other side is still there; if not, it is closed. */
   check(): void;
   close(): void;

@@ -42,7 +42,8 @@ export type MachineEvent =
   | { readonly type: 'unwant' }
   /** Nothing has wanted it for a while. */
   | { readonly type: 'lingered' }
-  | { readonly type: 'opened'; readonly now: number }
+  /** `transport` is not the one that was asked for where another tab has the connection. */
+  | { readonly type: 'opened'; readonly transport: RealtimeTransport; readonly now: number }
   | { readonly type: 'closed'; readonly closure: Closure; readonly now: number; readonly chance: number }
   /** The wait is over. */
   | { readonly type: 'retry' }
@@ -53,7 +54,7 @@ export type MachineEvent =
   | { readonly type: 'reconnect' }
   /** It is time to see whether WebSockets get through by now; one did, none did. */
   | { readonly type: 'upgrade' }
-  | { readonly type: 'upgraded'; readonly now: number }
+  | { readonly type: 'upgraded'; readonly transport: RealtimeTransport; readonly now: number }
   | { readonly type: 'upgradeFailed' }
   | { readonly type: 'dispose' };
 
@@ -254,9 +255,11 @@ function transportOf({ blockedSockets }: State, { transport }: Settings): Realti
   return blockedSockets >= 2 ? 'sse' : 'ws';
 }
 
-function opened(state: State, { now, type }: { now: number; type: string }, settings: Settings): Step {
-  const before = state.phase.status === 'connecting' ? state.phase.transport : 'ws';
-  const transport = type === 'upgraded' ? 'ws' : before;
+function opened(
+  state: State,
+  { transport, now }: { transport: RealtimeTransport; now: number },
+  settings: Settings,
+): Step {
   const next: State = {
     ...state,
     phase: { status: 'connected', transport, since: now },
@@ -301,6 +304,7 @@ function comeBack(
 ): Step {
   const { kind, code, reason, retryAfterMs = 0 } = closure;
   if (!state.isWanted) return rest(state);
+  if (kind === 'moved') return open(state, settings);
   if (kind === 'rejected' && state.rejections === 0) return open({ ...state, rejections: 1 }, settings);
   if (kind === 'rejected' || kind === 'final') {
     return {

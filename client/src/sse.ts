@@ -29,7 +29,14 @@ export function openStreams({ endpoint, token, events, patience }: StreamsOption
   let isOver = false;
   let wasLetIn = false;
   void ask(events.opened);
-  return { transport: 'sse', subscribe, execute: null, check: () => void ask(), close: () => void end() };
+  return {
+    transport: 'sse',
+    renews: false,
+    subscribe,
+    execute: null,
+    check: () => void ask(),
+    close: () => void end(),
+  };
 
   function end(): boolean {
     if (isOver) return false;

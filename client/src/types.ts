@@ -15,6 +15,13 @@ export interface RealtimeClientOptions {
    * @default 'auto'
    */
   readonly transport?: RealtimeTransport | 'auto';
+  /**
+   * The tabs of one origin whose tokens have the same subject and the same roles have one connection. Where the
+   * browser has no Web Locks, as on pages without TLS, and with tokens that say no subject, each has its own.
+   *
+   * @default false
+   */
+  readonly share?: boolean;
   /** Where positions of subscriptions with a `key` are kept across page loads. Without it, in memory. */
   readonly storage?: PositionStorage;
   /** A subscription could not be continued: fetch its state anew. */

@@ -76,7 +76,7 @@ export function openSocket({ url, token, webSocketImpl, events, patience }: Sock
     },
   });
 
-  return { transport: 'ws', subscribe, execute, check, close: () => void end() };
+  return { transport: 'ws', renews: true, subscribe, execute, check, close: () => void end() };
 
   /** True the first time. */
   function end(): boolean {

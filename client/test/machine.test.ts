@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Closure } from '../src/closure.ts';
+import { type Closure, moved } from '../src/closure.ts';
 import {
   beginning,
   type Effect,
@@ -25,14 +25,14 @@ const events: { readonly [T in MachineEvent['type']]: Extract<MachineEvent, { ty
   want: { type: 'want' },
   unwant: { type: 'unwant' },
   lingered: { type: 'lingered' },
-  opened: { type: 'opened', now },
+  opened: { type: 'opened', transport: 'ws', now },
   closed: { type: 'closed', closure: cut, now, chance: 1 },
   retry: { type: 'retry' },
   awake: { type: 'awake' },
   offline: { type: 'offline', now },
   reconnect: { type: 'reconnect' },
   upgrade: { type: 'upgrade' },
-  upgraded: { type: 'upgraded', now },
+  upgraded: { type: 'upgraded', transport: 'ws', now },
   upgradeFailed: { type: 'upgradeFailed' },
   dispose: { type: 'dispose' },
 };
@@ -231,6 +231,12 @@ describe('coming back', () => {
     }
   });
 
+  test('is done at once, and is no failure, where another tab has the connection', () => {
+    const handed = fail(inPhase({ ...phases.connected, since: now }, { failures: 2 }), moved);
+    expect(inWords(handed.effects)).toBe('open ws');
+    expect(handed.state.failures).toBe(2);
+  });
+
   test('is not done for nobody', () => {
     const alone = inPhase(phases.connected, { isWanted: false });
     expect(fail(alone, cut).state).toEqual(beginning);
@@ -255,7 +261,7 @@ describe('where no WebSocket can be opened', () => {
 
   test('it stays with them over a loss, and tries a WebSocket again later', () => {
     const fallen = inPhase({ status: 'connecting', transport: 'sse' }, { blockedSockets: 2 });
-    const { state, effects } = step(fallen, events.opened, settings);
+    const { state, effects } = step(fallen, { ...events.opened, transport: 'sse' }, settings);
     expect(state.phase).toMatchObject({ status: 'connected', transport: 'sse' });
     expect(inWords(effects)).toBe('upgrade in 60000');
     expect(transportOf(next(state, cut))).toBe('sse');

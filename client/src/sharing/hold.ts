@@ -1,0 +1,60 @@
+export interface HoldOptions {
+  /** Withdraws the request. What is held stays so until it is left. */
+  readonly signal: AbortSignal;
+  /** From whoever has it, at once. */
+  readonly steal?: boolean;
+  granted(held: Held): void;
+  /** The browser gives out no locks here. */
+  refused?(): void;
+}
+
+/**
+ * Asks for a Web Lock. The browser lets go of those of a tab that is closed or crashes, so who is granted one knows
+ * that its holder is gone.
+ */
+export function hold(name: string, { signal, steal = false, granted, refused }: HoldOptions): void {
+  if (signal.aborted) return;
+  let held: Held | null = null;
+  const holding = () => {
+    // It may have been on its way when the signal came.
+    if (signal.aborted) return;
+    return new Promise<void>((resolve) => {
+      held = new Held(resolve);
+      granted(held);
+    });
+  };
+  navigator.locks.request(name, steal ? { steal } : { signal }, holding).catch(() => {
+    if (held) held.lose();
+    else if (!signal.aborted) refused?.();
+  });
+}
+
+/** A lock that several links lead under: it is let go of by the last one. */
+export class Held {
+  readonly #release: () => void;
+  readonly #stolen = new AbortController();
+  #links = 1;
+
+  constructor(release: () => void) {
+    this.#release = release;
+  }
+
+  /** Aborted when somebody else has taken it. */
+  get stolen(): AbortSignal {
+    return this.#stolen.signal;
+  }
+
+  join(): this {
+    this.#links += 1;
+    return this;
+  }
+
+  leave(): void {
+    this.#links -= 1;
+    if (this.#links === 0) this.#release();
+  }
+
+  lose(): void {
+    this.#stolen.abort();
+  }
+}
