@@ -1,5 +1,5 @@
 import type { Role } from '../../src/domain/viewer.ts';
-import { freshDatabase } from '../support/database.ts';
+import { preparedDatabase } from '../support/database.ts';
 import { type OwnRedis, startRedis } from '../support/redis-server.ts';
 import { type DatabaseKind, type TestServer, testServer } from '../support/server.ts';
 import { EventStreamClient } from '../support/sse.ts';
@@ -19,7 +19,7 @@ export interface Site {
 export async function startSite(kind: SiteKind, limits: Record<string, string>): Promise<Site> {
   const redis = kind === 'two nodes with Redis' ? await startRedis() : null;
   const database: DatabaseKind = kind === 'one node' ? 'embedded' : 'postgres';
-  const shared = database === 'postgres' ? await freshDatabase() : null;
+  const shared = database === 'postgres' ? await preparedDatabase() : null;
   const environment = {
     TRUSTED_PROXIES: '127.0.0.1,::1',
     ...(redis ? { REDIS_URL: redis.url } : {}),

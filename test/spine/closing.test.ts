@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Caller, callerOf } from '../support/caller.ts';
-import { freshDatabase } from '../support/database.ts';
+import { preparedDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { spawnServer } from '../support/process.ts';
 import { secret } from '../support/server.ts';
@@ -16,7 +16,7 @@ let server: Caller;
 let close: () => Promise<void>;
 
 beforeEach(async () => {
-  const database = await freshDatabase();
+  const database = await preparedDatabase();
   const process = await spawnServer({ DATABASE_URL: database.url, DRAIN_SECONDS: '0' });
   server = callerOf(process.url, secret);
   await server.ask('ada', create);

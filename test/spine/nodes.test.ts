@@ -1,6 +1,6 @@
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { freshDatabase } from '../support/database.ts';
+import { preparedDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { type OwnRedis, startRedis } from '../support/redis-server.ts';
 import { type TestServer, testServer } from '../support/server.ts';
@@ -25,7 +25,7 @@ afterAll(() => redis.stop());
 
 /** Nodes of one cluster; the first one leads. */
 async function startNodes(count: number, environment: Record<string, string>): Promise<TestServer[]> {
-  const database = await freshDatabase();
+  const database = await preparedDatabase();
   const nodes: TestServer[] = [];
   for (let index = 0; index < count; index += 1) {
     nodes.push(await testServer('postgres', { LOG_LEVEL: 'silent', ...environment }, database.url));
@@ -45,7 +45,7 @@ const withinMs = async (work: Promise<unknown>) => {
 
 describe('a stream that is still being opened', () => {
   test('is ended by what ends its viewer', async () => {
-    const database = await freshDatabase();
+    const database = await preparedDatabase();
     const server = await testServer('postgres', { LOG_LEVEL: 'silent' }, database.url);
     const sql = postgres(database.url, { max: 1, onnotice: () => {} });
     onTestFinished(async () => {

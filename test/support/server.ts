@@ -5,7 +5,7 @@ import { createLog } from '../../src/observability/log.ts';
 import { openDatabase } from '../../src/open.ts';
 import { serve } from '../../src/server.ts';
 import { type Caller, callerOf } from './caller.ts';
-import { freshDatabase } from './database.ts';
+import { preparedDatabase } from './database.ts';
 import { freshEmbedded } from './embedded.ts';
 import { unlimited } from './unlimited.ts';
 
@@ -30,7 +30,7 @@ export async function testServer(
   databaseUrl?: string,
   patience?: Patience,
 ): Promise<TestServer> {
-  const database = kind === 'postgres' && !databaseUrl ? await freshDatabase() : null;
+  const database = kind === 'postgres' && !databaseUrl ? await preparedDatabase() : null;
   const usedUrl = databaseUrl ?? database?.url ?? null;
   const config = parseConfig({
     PORT: '0',
