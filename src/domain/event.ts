@@ -50,7 +50,7 @@ const typePattern = /^[a-z][a-z0-9_.-]{0,99}$/;
 const mostRecipients = 100;
 
 /** Events that plain `EventSource` clients get from us, and names that those clients use themselves. */
-const reserved = new Set([
+export const reservedTypes: ReadonlySet<string> = new Set([
   ...['notification', 'message', 'model_updated', 'connected', 'ping', 'position_expired', 'revoked'],
   ...['open', 'error', 'next', 'complete'],
 ]);
@@ -137,7 +137,7 @@ function demandType(type: string, allowed: readonly string[] | undefined): void 
   demandLength('type', type, 1_000);
   if (!typePattern.test(type))
     throw badInput('`type` has 1 to 100 of a-z, 0-9, "_", "." and "-", a letter first.');
-  if (reserved.has(type)) throw badInput(`"${type}" is the name of a built-in event.`);
+  if (reservedTypes.has(type)) throw badInput(`"${type}" is the name of a built-in event.`);
   if (allowed && !allowed.includes(type)) throw forbidden(`Events of type "${type}" are not allowed here.`);
 }
 

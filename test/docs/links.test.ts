@@ -43,6 +43,19 @@ describe.each(pages())('%s', (page) => {
   });
 });
 
+/** What a user of such a server looks for. */
+const topics = [
+  ...['apollo', 'urql', 'graphql-ws', 'sse-and-curl', 'server-to-server'].map(
+    (client) => `getting-started/${client}`,
+  ),
+  ...['delivery', 'limits', 'errors', 'configuration', 'architecture'],
+  ...['performance', 'operations', 'security'],
+];
+
+test.each(topics)('there is a page about %s, and the README leads there', (topic) => {
+  expect(linksOf('README.md')).toContain(`docs/${topic}.md`);
+});
+
 test('every page of docs is found from the README, directly or by another page', () => {
   const found = new Set(['README.md']);
   for (const page of found) {

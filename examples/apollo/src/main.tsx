@@ -20,7 +20,12 @@ function App() {
   if (!token)
     return (
       <form action={keep}>
-        <input name="token" aria-label="Token" required />
+        <input
+          name="token"
+          aria-label="Token"
+          placeholder="What `npm run -s token -- --user ada` prints"
+          required
+        />
         <button type="submit">Sign in</button>
       </form>
     );
