@@ -40,7 +40,9 @@ export class Group implements Watcher {
   #telling = false;
   /** What is told in passing to several of the topics comes several times. */
   #whispered = new Set<string>();
-  #whispers = new Latest<Whisper>(whisperMs, (whisper) => void this.#whisper(whisper));
+  #whispers = new Latest<Whisper>(whisperMs, (whisper) => this.#whisper(whisper));
+  /** Ends when all whispers before have been passed on. */
+  #passedOn: Promise<void> = Promise.resolve();
   #emptied: () => void;
 
   constructor({ hub, meter, tracer = untraced, renderings, emptied }: GroupOptions) {
@@ -132,12 +134,16 @@ export class Group implements Watcher {
     if (this.#live.has(subscriber)) this.#dismiss(subscriber, 'turn');
   }
 
-  async #whisper(whisper: Whisper): Promise<void> {
+  /** What takes longer to execute is not overtaken by what was told after it. */
+  #whisper(whisper: Whisper): void {
     const { topic, type } = whisper;
-    const rendered = await this.renderings.of(whisper);
-    for (const subscriber of this.subscribers) {
-      if (subscriber.follows(topic)) subscriber.whisper(`${topic} ${type}`, rendered);
-    }
+    const rendering = this.renderings.of(whisper);
+    this.#passedOn = this.#passedOn.then(async () => {
+      const rendered = await rendering;
+      for (const subscriber of this.subscribers) {
+        if (subscriber.follows(topic)) subscriber.whisper(`${topic} ${type}`, rendered);
+      }
+    });
   }
 
   async #tell(): Promise<void> {

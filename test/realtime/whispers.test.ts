@@ -127,6 +127,20 @@ describe('what is told in passing in a channel', () => {
     expect(sink.payloads).toEqual(['1:1', 'still followed']);
   });
 
+  test('is not overtaken by what was told after it and is made sooner', async () => {
+    const { follow, holdUp, whisper, settle } = await openChannel();
+    const sink = await follow();
+    await settle();
+    const makeFirst = holdUp('rendering');
+    await whisper('c', 'first');
+    const makeSecond = holdUp('rendering');
+    await whisper('u', 'second');
+    await makeSecond();
+    await makeFirst();
+
+    expect(sink.payloads).toEqual(['first', 'second']);
+  });
+
   test('does not come by another subscription of the viewer that still has it', async () => {
     const { follow, relay, remove, whisper, settle } = await openChannel();
     const sink = await follow();
