@@ -149,7 +149,8 @@ export async function serve(
 
   // How much may be asked.
   const scope = () => epochs.current.id;
-  const guard = createGuard({ limits, redisUrls: config.redisUrls, database, node, scope, log, failed });
+  const counting = { redisUrls: config.redisUrls, countMs: patience.countMs, scope };
+  const guard = createGuard({ limits, ...counting, database, node, log, failed });
 
   // The domain.
   const committed = () => relay.committed();

@@ -25,8 +25,17 @@ const latestMs = 1_000;
 const mostOpenings = 4;
 
 /** How much a client may ask: the same on every wire, and of all nodes together. docs/limits.md describes it. */
-export function createGuard({ limits, redisUrls, database, node, scope, log, failed }: GuardOptions) {
-  const counter = redisUrls ? new Counter(redisUrls, failed) : null;
+export function createGuard({
+  limits,
+  redisUrls,
+  countMs,
+  database,
+  node,
+  scope,
+  log,
+  failed,
+}: GuardOptions) {
+  const counter = redisUrls ? new Counter(redisUrls, countMs, failed) : null;
   // An embedded database has one node.
   const counts = database.kind === 'postgres' ? createConnectionCounts(database, node) : null;
   const allowance = (name: string, rate: Rate) =>
@@ -138,6 +147,8 @@ function ownerOf(viewer: Viewer | null, address: string | null): string {
 interface GuardOptions {
   readonly limits: Config['limits'];
   readonly redisUrls: readonly string[] | undefined;
+  /** So long Redis may take to answer. */
+  readonly countMs: number;
   readonly database: Database;
   /** Names this process. */
   readonly node: string;

@@ -1,4 +1,4 @@
-/** How long is waited for who has not said yet what they want. */
+/** How long is waited for others: for clients that have not said yet what they want, and for Redis. */
 export interface Patience {
   /** For the end of a request's head. */
   readonly headMs: number;
@@ -8,6 +8,8 @@ export interface Patience {
   readonly initMs: number;
   /** How often it is looked who takes too long. */
   readonly lookMs: number;
+  /** For Redis to answer whether something is allowed. After that a node decides alone. */
+  readonly countMs: number;
 }
 
 export const usualPatience: Patience = {
@@ -15,4 +17,5 @@ export const usualPatience: Patience = {
   requestMs: 60_000,
   initMs: 10_000,
   lookMs: 1_000,
+  countMs: 100,
 };

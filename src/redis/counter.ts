@@ -3,12 +3,8 @@ import { openCluster } from './cluster.ts';
 import { type Failed, publisherOptions, watch } from './connection.ts';
 import { isCluster, openSingle } from './single.ts';
 
-/** Who asks whether something is allowed waits no longer than this for the answer. */
-const answerMs = 100;
 /** After one that did not come, nobody waits for so long. */
 const pauseMs = 1_000;
-
-const options = { ...publisherOptions, commandTimeout: answerMs, enableAutoPipelining: false };
 
 /**
  * A client for counting what all nodes allow together. Its connection is its own: what is published in crowds does
@@ -20,8 +16,10 @@ export class Counter {
   readonly #failed: Failed;
   #pausedUntil = Number.NEGATIVE_INFINITY;
 
-  constructor(urls: readonly string[], failed: Failed) {
+  /** Nobody waits longer than `answerMs` for an answer. */
+  constructor(urls: readonly string[], answerMs: number, failed: Failed) {
     this.#failed = failed;
+    const options = { ...publisherOptions, commandTimeout: answerMs, enableAutoPipelining: false };
     if (isCluster(urls)) {
       const { cluster, close } = openCluster(urls, options, failed);
       this.client = cluster;

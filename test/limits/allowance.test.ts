@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Rate } from '../../src/config.ts';
 import { Allowance } from '../../src/limits/allowance.ts';
+import { usualPatience } from '../../src/limits/patience.ts';
 import { Repeats } from '../../src/limits/repeats.ts';
 import { createTally, type Reserved } from '../../src/limits/tally.ts';
 import { Counter } from '../../src/redis/counter.ts';
@@ -9,6 +10,8 @@ import { type OwnRedis, startRedis, startRedisCluster } from '../support/redis-s
 
 let redis: OwnRedis;
 let scopes = 0;
+/** A busy machine is no Redis that is away. */
+const patientMs = 30_000;
 
 beforeAll(async () => {
   redis = await startRedis();
@@ -16,12 +19,12 @@ beforeAll(async () => {
 afterAll(() => redis.stop());
 
 /** What each of several nodes counts with. */
-async function nodes(count: number, url: string | null = redis.url) {
+async function nodes(count: number, url: string | null = redis.url, answerMs = patientMs) {
   scopes += 1;
   const scope = `test-${scopes}`;
   const counters = Array.from(
     { length: url === null ? 0 : count },
-    () => new Counter(url!.split(','), () => {}),
+    () => new Counter(url!.split(','), answerMs, () => {}),
   );
   onTestFinished(() => {
     for (const counter of counters) counter.close();
@@ -33,8 +36,13 @@ async function nodes(count: number, url: string | null = redis.url) {
   }));
 }
 
-async function allowances(count: number, rate: Rate, url?: string | null): Promise<Allowance[]> {
-  return (await nodes(count, url)).map(
+async function allowances(
+  count: number,
+  rate: Rate,
+  url?: string | null,
+  answerMs?: number,
+): Promise<Allowance[]> {
+  return (await nodes(count, url, answerMs)).map(
     (node) => new Allowance({ rate, tally: createTally({ name: 'tests', rate, ...node }) }),
   );
 }
@@ -151,7 +159,8 @@ describe('a Redis', () => {
   test('that answers no more holds nobody up for long', async () => {
     const own = await startRedis();
     onTestFinished(() => own.stop());
-    const [one] = await allowances(1, { count: 5, perMs: minute }, own.url);
+    const { countMs } = usualPatience;
+    const [one] = await allowances(1, { count: 5, perMs: minute }, own.url, countMs);
     expect(await one!.take('before')).toBe(null);
     own.freeze();
     const startedAt = performance.now();

@@ -1,4 +1,5 @@
 import type { Role } from '../../src/domain/viewer.ts';
+import { usualPatience } from '../../src/limits/patience.ts';
 import { preparedDatabase } from '../support/database.ts';
 import { type OwnRedis, startRedis } from '../support/redis-server.ts';
 import { type DatabaseKind, type TestServer, testServer } from '../support/server.ts';
@@ -25,8 +26,11 @@ export async function startSite(kind: SiteKind, limits: Record<string, string>):
     ...(redis ? { REDIS_URL: redis.url } : {}),
     ...limits,
   };
-  const nodes = [await testServer(database, environment, shared?.url)];
-  if (shared) nodes.push(await testServer(database, environment, shared.url));
+  // A busy machine is no Redis that is away.
+  const patience = { ...usualPatience, countMs: 30_000 };
+  const start = () => testServer(database, environment, shared?.url, patience);
+  const nodes = [await start()];
+  if (shared) nodes.push(await start());
   return {
     nodes,
     redis,
