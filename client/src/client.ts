@@ -1,6 +1,7 @@
 import type { OpenLink } from './attempt.ts';
 import type { Pace } from './backoff.ts';
 import { Connector } from './connector.ts';
+import { PositionDocument } from './documents/graphql.ts';
 import { failure, OperationError } from './errors.ts';
 import { Executor } from './executor.ts';
 import type { Endpoint } from './http.ts';
@@ -181,7 +182,8 @@ class Client implements RealtimeClient {
   #headPosition(): Promise<string> {
     this.#head ??= Promise.resolve().then(async () => {
       this.#head = null;
-      return dataOf<{ position: string }>(await this.#answer({ query: '{ position }' }, 'query')).position;
+      const { position } = await this.execute({ document: PositionDocument });
+      return position;
     });
     return this.#head;
   }

@@ -13,13 +13,20 @@ export interface Payload {
 
 const texts = new WeakMap<object, string>();
 
+/** A document of codegen's `persistedDocuments` also goes by its hash, which is what counts where it is known. */
 export function payloadOf<Data, Variables>(request: Request<Data, Variables>): Payload {
   const { document, variables, operationName } = request;
+  const sha256Hash = hashOf(document);
   return {
     query: typeof document === 'string' ? document : textOf(document),
     ...(variables ? { variables: variables as Record<string, unknown> } : {}),
     ...(operationName ? { operationName } : {}),
+    ...(sha256Hash ? { extensions: { persistedQuery: { version: 1, sha256Hash } } } : {}),
   };
+}
+
+function hashOf(document: string | (DocumentNode & { readonly __meta__?: { readonly hash?: string } })) {
+  return typeof document === 'string' ? undefined : document.__meta__?.hash;
 }
 
 function textOf(document: DocumentNode): string {

@@ -1,4 +1,6 @@
+import { RefreshTokenDocument } from './documents/graphql.ts';
 import type { Link } from './link.ts';
+import { payloadOf } from './operation.ts';
 
 export type GetToken = () => Promise<string | null>;
 
@@ -6,7 +8,6 @@ export type GetToken = () => Promise<string | null>;
 const longestTimerMs = 2 ** 31 - 1;
 const shortestWaitMs = 1_000;
 const aheadMs = 60_000;
-const query = 'mutation Refresh($token: String!) { refreshToken(token: $token) }';
 
 /**
  * Gives a socket another token before its own expires, so that it need not be closed: a minute before, or after
@@ -48,7 +49,8 @@ export class Renewal {
       if (this.#isOver) return;
       const isNewer = (expiryOf(token) ?? 0) > expiresAt;
       if (isNewer) {
-        const { errors } = await this.#link.execute!({ query, variables: { token } });
+        const refresh = payloadOf({ document: RefreshTokenDocument, variables: { token: token! } });
+        const { errors } = await this.#link.execute!(refresh);
         if (!errors) return this.#plan(expiryOf(token));
       }
     } catch {

@@ -1,4 +1,5 @@
 import { type Exchange, subscriptionExchange } from '@urql/core';
+import type { DocumentNode } from 'graphql';
 import { answered, errorOf } from './answered.ts';
 import type { RealtimeClient } from './types.ts';
 
@@ -11,9 +12,10 @@ import type { RealtimeClient } from './types.ts';
 export function realtimeExchange(client: RealtimeClient): Exchange {
   return subscriptionExchange({
     enableAllOperations: true,
-    forwardSubscription: ({ query = '', variables }, { kind, context }) => ({
+    forwardSubscription: ({ variables }, { query, kind, context }) => ({
       subscribe(sink) {
-        const request = { document: query, variables };
+        // As it was given, and not its text: it may have a hash.
+        const request = { document: query as DocumentNode, variables };
         if (kind !== 'subscription') {
           return { unsubscribe: answered(client, request, sink) };
         }
