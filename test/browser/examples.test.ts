@@ -19,7 +19,7 @@ let browser: Browser;
 let server: TestServer;
 
 beforeAll(async () => {
-  [browser, server] = await Promise.all([openBrowser(), testServer('embedded', { DEMO: '1' })]);
+  [browser, server] = await Promise.all([openBrowser(), testServer('postgres', { DEMO: '1' })]);
 });
 afterAll(async () => {
   await browser.close();
@@ -50,6 +50,9 @@ async function start(name: string): Promise<string> {
 describe.each(['apollo', 'urql'])('the example of %s', (name) => {
   test('shows what others send, also while it was cut off, and sends', async () => {
     const visitor = await Visitor.come(browser, await start(name));
+    visitor.context.on('console', (message) => {
+      if (message.type() === 'warning') visitor.problems.push(`warning: ${message.text()}`);
+    });
     const page = await visitor.open('/');
     const shown = (text: string) => page.locator('li', { hasText: text });
     await page.getByLabel('Token').fill(await server.token('ada'));

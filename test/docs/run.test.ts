@@ -31,7 +31,7 @@ describe('a reader who does what stands there', () => {
   let begun: NodeJS.ProcessEnv;
 
   beforeAll(async () => {
-    server = await testServer('embedded', { DEMO: '1' });
+    server = await testServer('postgres', { DEMO: '1' });
     const { PATH, HOME } = process.env;
     begun = await follow(begin, { PATH, HOME, JWT_SECRET: secret, DATA_DIR: 'memory:' });
   });

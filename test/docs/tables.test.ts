@@ -123,12 +123,13 @@ describe('every page', () => {
   const enums = Object.values(schema.getTypeMap()).flatMap((type) =>
     'getValues' in type ? type.getValues().map(({ name }) => name) : [],
   );
-  /** Of the tests, of the examples, of the client, and of SQL and HTTP. */
-  const others = [
-    ...['TEST_DATABASE_URL', 'TEST_REDIS_URL', 'CHROMIUM_PATH', 'REALTIME_URL', 'REALTIME_TOKEN'],
-    ...['NETWORK_ERROR', 'TOKEN_UNAVAILABLE'],
-  ];
-  const known = new Set([...variables, ...enums, ...Object.keys(errorCodes), ...others]);
+  const ofClient = readdirSync(new URL('../../client/src/', import.meta.url))
+    .filter((file) => file.endsWith('.ts'))
+    .flatMap((file) => [...read(`client/src/${file}`).matchAll(/'([A-Z]+(?:_[A-Z]+)+)'/g)])
+    .map(([, code]) => code!);
+  /** Of the tests and of the examples. */
+  const others = ['TEST_DATABASE_URL', 'TEST_REDIS_URL', 'CHROMIUM_PATH', 'REALTIME_URL', 'REALTIME_TOKEN'];
+  const known = new Set([...variables, ...enums, ...Object.keys(errorCodes), ...ofClient, ...others]);
   const { scripts } = JSON.parse(read('package.json'));
 
   test.each(pages())('%s names variables and codes that there are', (page) => {
