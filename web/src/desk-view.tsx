@@ -56,8 +56,9 @@ function useAudits({ client, ledger }: Desk): void {
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout>;
     let isConnected = false;
+    const line = () => client.connection.status === 'connected' && client.connection.connectionId;
     const look = () => {
-      if (client.connection.status === 'connected') ledger.audit().catch(() => {});
+      if (line()) ledger.audit(line).catch(() => {});
       timer = setTimeout(look, auditEveryMs);
     };
     const follow = () => {

@@ -39,8 +39,7 @@ export function overheard(client: RealtimeClient, ledger: Ledger): RealtimeClien
           ...sink,
           next: (result) => {
             const row = rowOf(result.data);
-            if (row)
-              ledger.note(stream, row.id, `${row.editedAt ?? ''}/${row.deletedAt ?? ''}`, result.position);
+            if (row) ledger.note(stream, { id: row.id, state: stateOf(row), position: result.position });
             sink.next(result);
           },
           resync: () => {
@@ -52,6 +51,10 @@ export function overheard(client: RealtimeClient, ledger: Ledger): RealtimeClien
           error: (error) => {
             ledger.close(stream);
             sink.error?.(error);
+          },
+          complete: () => {
+            ledger.close(stream);
+            sink.complete?.();
           },
         },
         options,
@@ -106,6 +109,9 @@ interface Row {
   readonly editedAt?: string | null;
   readonly deletedAt?: string | null;
 }
+
+/** What has been deleted is told without content from its first event on, and then its deletion as well. */
+const stateOf = ({ editedAt, deletedAt }: Row) => (deletedAt ? null : (editedAt ?? ''));
 
 function rowOf(data: unknown): Row | null {
   const { channelMessage, notificationReceived } = (data ?? {}) as Partial<Record<string, Row>>;
