@@ -1,5 +1,5 @@
 import { useEvents, useRealtimeSubscription } from 'gravitycar-realtime-client/react';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import type { Desk } from '../desks.ts';
 import { secondOf } from '../when.ts';
 import { usePolled } from './use-polled.ts';
@@ -26,14 +26,14 @@ export function EventStream({ desk }: { readonly desk: Desk }) {
   const [kind, setKind] = useState<string>('');
   const [isPaused, setIsPaused] = useState(false);
   const [held, setHeld] = useState<readonly JournalEvent[]>([]);
-  const { value, problem, ask } = usePolled(
+  const { value, problem, soon } = usePolled(
     async () => (await desk.ask<{ events: JournalEvent[] }>('/demo/journal')).events,
     everyMs,
   );
   // What is emitted is shown at once; everything else with the next look.
   useRealtimeSubscription<unknown, object>(
     { document: 'subscription InspectorEvents { eventReceived { id } }', variables: {} },
-    { onNext: () => void ask() },
+    { onNext: soon },
   );
   const events = (isPaused ? held : (value ?? [])).filter((event) => kind === '' || event.kind === kind);
   return (
@@ -71,9 +71,20 @@ const mostEvents = 200;
 /** Those that are emitted to whom this viewer is, where nobody reads the journal: as in production. */
 export function EmittedEvents() {
   const [events, setEvents] = useState<readonly JournalEvent[]>([]);
+  const passed = useRef(0);
   useEvents({}, ({ id, type, payload, channel, createdAt, sender }, position) => {
+    passed.current += 1;
     const event = {
-      ...{ id: id ?? '', kind: 'event', type, topics: ['emitted'], channel, createdAt, delivered: null },
+      // What is told in passing has neither an id nor a position.
+      ...{
+        id: id ?? `passing ${passed.current}`,
+        kind: 'event',
+        type,
+        topics: ['emitted'],
+        channel,
+        createdAt,
+        delivered: null,
+      },
       ...{ position: position ?? '', senderId: sender?.id ?? null, payload: JSON.stringify(payload) },
     };
     setEvents((before) => [event, ...before].slice(0, mostEvents));
@@ -83,7 +94,11 @@ export function EmittedEvents() {
       <header>
         <h2>Events as they are emitted</h2>
       </header>
-      <EventTable events={events} quiet="Nothing since this page was opened." />
+      <p className="note">
+        The journal is shown in development only. These are the events that were emitted to you since this
+        page was opened; to how many they were sent is not known here.
+      </p>
+      <EventTable events={events} quiet="Nothing yet." />
     </section>
   );
 }
@@ -106,7 +121,7 @@ function EventTable({ events, quiet }: { readonly events: readonly JournalEvent[
         <tbody>
           {events.map(
             ({ id, position, kind: of, type, topics, channel, senderId, delivered, createdAt, payload }) => (
-              <tr key={position || id || createdAt} title={payload} data-event={id}>
+              <tr key={position || id} title={payload} data-event={id}>
                 <td>
                   <time dateTime={createdAt}>{secondOf(createdAt)}</time>
                 </td>

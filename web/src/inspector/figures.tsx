@@ -31,7 +31,7 @@ export function Figures() {
         <Card name="Topics" value={node?.get('realtime_topics')} note="this node" />
         <Card
           name="Delivered"
-          value={node && (node.get('realtime_deliveries_total') ?? 0)}
+          value={node ? (node.get('realtime_deliveries_total') ?? 0) : null}
           note="this node"
         />
         <Card name="Waiting" value={stats?.outboxDepth} note="in the outbox" />
@@ -69,11 +69,11 @@ function Card({
   );
 }
 
-/** The metrics of this node by name, those with labels added up. Nothing where they take a token. */
-async function readMetrics(): Promise<ReadonlyMap<string, number>> {
-  const sums = new Map<string, number>();
+/** The metrics of this node by name, those with labels added up. Null where they take a token. */
+async function readMetrics(): Promise<ReadonlyMap<string, number> | null> {
   const response = await fetch('/metrics');
-  if (!response.ok) return sums;
+  if (!response.ok) return null;
+  const sums = new Map<string, number>();
   for (const line of (await response.text()).split('\n')) {
     const [, name, value] = /^(realtime_\w+)(?:\{[^}]*\})? (\S+)$/.exec(line) ?? [];
     if (name) sums.set(name, (sums.get(name) ?? 0) + Number(value));

@@ -1,3 +1,4 @@
+import '../styles/inspector.css';
 import { RealtimeProvider } from 'gravitycar-realtime-client/react';
 import type { Desk } from '../desks.ts';
 import { EmitForm } from './emit-form.tsx';

@@ -15,7 +15,7 @@ const document = 'query InspectorModels { watchedModels { id name table columns 
 /** Which tables are told of. */
 export function Models() {
   const client = useRealtimeClient();
-  const { value: models } = usePolled(
+  const { value: models, problem } = usePolled(
     async () => (await client.execute<{ watchedModels: WatchedModel[] }, object>({ document })).watchedModels,
     10_000,
   );
@@ -30,6 +30,11 @@ export function Models() {
           </li>
         ))}
       </ul>
+      {problem && (
+        <p className="problem" role="alert">
+          {problem}
+        </p>
+      )}
       {models?.length === 0 && <p className="quiet">No table is watched.</p>}
     </section>
   );

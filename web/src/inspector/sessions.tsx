@@ -33,7 +33,7 @@ export function Sessions() {
   const client = useRealtimeClient();
   const now = useNow(5_000);
   const [said, setSaid] = useState('');
-  const { value, ask } = usePolled(
+  const { value, problem, soon } = usePolled(
     async () => (await client.execute<Answer, object>({ document: read })).sessions,
     2_000,
   );
@@ -42,7 +42,7 @@ export function Sessions() {
     try {
       await client.execute({ document: end, variables: { id } });
       setSaid(`${user?.name ?? 'Somebody'} was sent away, and may come back.`);
-      await ask();
+      soon();
     } catch (error) {
       setSaid((error as Error).message);
     }
@@ -53,10 +53,18 @@ export function Sessions() {
       <header>
         <h2>Connections</h2>
         <span className="tag">{value?.totalCount ?? '–'}</span>
+        {value && value.totalCount > value.edges.length && (
+          <p className="note">The newest {value.edges.length} are shown.</p>
+        )}
         <p className="said" role="status">
           {said}
         </p>
       </header>
+      {problem && (
+        <p className="problem" role="alert">
+          {problem}
+        </p>
+      )}
       <div className="table-frame" tabIndex={0}>
         <table>
           <thead>
