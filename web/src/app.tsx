@@ -1,12 +1,27 @@
-import { useEffect, useState } from 'react';
+import { lazy, Suspense, useEffect, useState } from 'react';
 import { DeskView } from './desk-view.tsx';
-import { clearDesk, deskAt } from './desks.ts';
-import { Inspector } from './inspector/inspector.tsx';
+import { clearDesk, clearOwnDesks, deskAt } from './desks.ts';
 import { PairView } from './pair-view.tsx';
 import { fetchPeople, type Person, personOfToken } from './people.ts';
 import { hrefOf, readPlace } from './place.ts';
 import { SignIn } from './sign-in.tsx';
 import { TopBar } from './top-bar.tsx';
+
+/** Most never open it. */
+const Inspector = lazy(() =>
+  import('./inspector/inspector.tsx').then(
+    ({ Inspector }) => ({ default: Inspector }),
+    () => ({ default: NoInspector }),
+  ),
+);
+
+function NoInspector() {
+  return (
+    <p className="notice" role="alert">
+      The inspector could not be loaded. <a href="/inspector">Try again</a>
+    </p>
+  );
+}
 
 /** The whole demo: who is at the page, and what they look at. */
 export function App() {
@@ -25,6 +40,11 @@ export function App() {
   function go(next: typeof place) {
     history.pushState(null, '', hrefOf(next));
     setPlace(next);
+  }
+
+  function hold(token: string | null) {
+    clearOwnDesks();
+    setOwnToken(token);
   }
 
   if (failure) {
@@ -47,12 +67,13 @@ export function App() {
   const person = ownPerson ?? wanted;
 
   if (place.page === 'pair' && people.length >= 2) {
+    const left = find(place.left) ?? people[0]!;
     return (
       <Shell place={place} go={go}>
         <PairView
           people={people}
-          left={find(place.left) ?? people[0]!}
-          right={find(place.right) ?? people[1]!}
+          left={left}
+          right={find(place.right) ?? people.find((other) => other !== left)!}
           choose={(left, right) => go({ ...place, left, right })}
         />
       </Shell>
@@ -63,9 +84,12 @@ export function App() {
       <Shell place={place} go={go}>
         <SignIn
           people={people}
-          choose={(as) => go({ ...place, page: 'desk', as })}
+          choose={(as) => {
+            hold(null);
+            go({ ...place, page: 'desk', as });
+          }}
           bring={(token) => {
-            setOwnToken(token);
+            hold(token);
             if (place.page !== 'inspector') go({ ...place, page: 'desk' });
           }}
         />
@@ -76,7 +100,9 @@ export function App() {
   if (place.page === 'inspector') {
     return (
       <Shell place={place} go={go}>
-        <Inspector desk={desk} hasJournal={people.length > 0} />
+        <Suspense>
+          <Inspector desk={desk} hasJournal={people.length > 0} />
+        </Suspense>
       </Shell>
     );
   }
@@ -89,7 +115,7 @@ export function App() {
         people={people}
         change={(as) => {
           clearDesk(place.page, person);
-          setOwnToken(null);
+          hold(null);
           go({ ...place, as });
         }}
       />

@@ -1,4 +1,4 @@
-import { createRealtimeClient, type RealtimeClient } from 'gravitycar-realtime-client';
+import { createRealtimeClient, OperationError, type RealtimeClient } from 'gravitycar-realtime-client';
 import { Ledger } from './ledger.ts';
 import { overheard } from './overheard.ts';
 import { type Person, tokensOf } from './people.ts';
@@ -11,10 +11,21 @@ export interface Desk {
   readonly wire: Wire;
   readonly ledger: Ledger;
   /** A request to the demo's own backend, over the same wire. */
-  ask<Answer>(path: string, method?: 'GET' | 'POST' | 'PUT' | 'DELETE', body?: object): Promise<Answer>;
+  readonly ask: Ask;
+  /** The same by another way, also when the wire is cut. */
+  readonly askAside: Ask;
 }
 
+/** Rejects with an `OperationError` where there is an answer, and it is a refusal. */
+type Ask = <Answer>(
+  path: string,
+  method?: 'GET' | 'POST' | 'PUT' | 'DELETE',
+  body?: object,
+) => Promise<Answer>;
+
 const desks = new Map<string, Desk>();
+/** Those that were opened with a token of somebody's own. */
+const ownDesks = new Set<string>();
 
 /** The desk of this place; made when it is first asked for, and kept: a component may be mounted twice. */
 export function deskAt(place: string, person: Person, ownToken: string | null): Desk {
@@ -23,20 +34,32 @@ export function deskAt(place: string, person: Person, ownToken: string | null): 
   if (found) return found;
   const desk = openDesk(person, ownToken);
   desks.set(key, desk);
+  if (ownToken !== null) ownDesks.add(key);
   return desk;
 }
 
 /** Somebody else sits down there. */
 export function clearDesk(place: string, person: Person): void {
-  const key = `${place} ${person.id}`;
+  clear(`${place} ${person.id}`);
+}
+
+/** Another token, or none, is in use from now on: it is never that of the one before. */
+export function clearOwnDesks(): void {
+  for (const key of ownDesks) clear(key);
+}
+
+function clear(key: string): void {
   desks.get(key)?.client.dispose();
   desks.delete(key);
+  ownDesks.delete(key);
 }
 
 function openDesk(person: Person, ownToken: string | null): Desk {
   const wire = new Wire();
   const ledger = new Ledger();
-  const token = ownToken === null ? tokensOf(person.id, wire.fetch) : () => Promise.resolve(ownToken);
+  const tokensBy = (send: typeof fetch) =>
+    ownToken === null ? tokensOf(person.id, send) : () => Promise.resolve(ownToken);
+  const token = tokensBy(wire.fetch);
   const client = createRealtimeClient({
     url: new URL('/graphql', location.href).href,
     token,
@@ -52,19 +75,24 @@ function openDesk(person: Person, ownToken: string | null): Desk {
   });
   return {
     ...{ person, wire, ledger, client: overheard(client, ledger) },
-    ask: async (path, method = 'GET', body) => {
-      const response = await wire.fetch(path, {
-        method,
-        headers: {
-          authorization: `Bearer ${await token()}`,
-          ...(body ? { 'content-type': 'application/json' } : {}),
-        },
-        ...(body ? { body: JSON.stringify(body) } : {}),
-      });
-      const answer = await response.json();
-      if (!response.ok)
-        throw new Error(answer.errors?.[0]?.message ?? `The server answered ${response.status}.`);
-      return answer;
-    },
+    ask: asking(wire.fetch, token),
+    askAside: asking(fetch, tokensBy(fetch)),
+  };
+}
+
+function asking(send: typeof fetch, token: () => Promise<string>): Ask {
+  return async (path, method = 'GET', body) => {
+    const response = await send(path, {
+      method,
+      headers: {
+        authorization: `Bearer ${await token()}`,
+        ...(body ? { 'content-type': 'application/json' } : {}),
+      },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+    const answer = await response.json().catch(() => null);
+    if (response.ok && answer) return answer;
+    const message = `The server answered ${response.status}.`;
+    throw new OperationError(answer?.errors ?? [{ message, extensions: { code: 'NETWORK_ERROR' } }]);
   };
 }

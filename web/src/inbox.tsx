@@ -13,7 +13,7 @@ export function Inbox() {
   const bell = useRef<HTMLButtonElement>(null);
   const panel = useRef<HTMLDivElement>(null);
   const panelId = useId();
-  const news = useNews(notifications[0]);
+  const news = useNews(notifications[0], inbox.loading);
 
   function close() {
     setIsOpen(false);
@@ -90,13 +90,13 @@ export function Inbox() {
 
 /** What has come since the page was opened, to be read out. */
 function useNews(
-  newest: { readonly id: string; readonly title: string; readonly createdAt: string } | undefined,
+  newest: { readonly id: string; readonly title: string } | undefined,
+  isLoading: boolean,
 ): string {
-  const openedAt = useRef(Date.now());
-  const first = useRef<string | null | undefined>(undefined);
-  if (first.current === undefined && newest) first.current = newest.id;
-  const isNew =
-    newest && newest.id !== first.current && Date.parse(newest.createdAt) > openedAt.current - 60_000;
+  const first = useRef<string | null>(null);
+  if (first.current === null && !isLoading) first.current = newest?.id ?? '';
+  // Ids sort by the time they were made at: what is newest because newer ones are gone is no news.
+  const isNew = newest && first.current !== null && newest.id > first.current;
   return isNew ? `New notification: ${newest.title}` : '';
 }
 

@@ -8,7 +8,6 @@ import './styles/chat.css';
 import './styles/inbox.css';
 import './styles/tasks.css';
 import './styles/wire.css';
-import './styles/inspector.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './app.tsx';

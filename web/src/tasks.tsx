@@ -1,3 +1,4 @@
+import { OperationError } from 'gravitycar-realtime-client';
 import { useLiveQuery } from 'gravitycar-realtime-client/react';
 import { useEffect, useRef, useState } from 'react';
 import { Avatar } from './avatar.tsx';
@@ -69,9 +70,7 @@ export function Tasks({ desk, people }: TasksProps) {
           {loading && rows.length === 0 && <p className="quiet">Loading …</p>}
           {!loading && !error && rows.length === 0 && <p className="quiet">No tasks. That was quick.</p>}
           {error && rows.length === 0 && (
-            <p className="quiet">
-              There is no table to look at here: it is made once, for an empty database in development.
-            </p>
+            <p className="quiet">{isMissing(error) ? noTable : error.message}</p>
           )}
         </div>
         {isOpen && (
@@ -90,6 +89,9 @@ export function Tasks({ desk, people }: TasksProps) {
     </section>
   );
 }
+
+const isMissing = (error: Error) => error instanceof OperationError && error.code === 'NOT_FOUND';
+const noTable = 'There is no table to look at here: it is made once, for an empty database in development.';
 
 /** A row that has just changed says so for a moment. */
 function TaskRow({ task, assigneeName, isSelected, select }: TaskRowProps) {

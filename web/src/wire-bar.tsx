@@ -3,7 +3,6 @@ import { useConnection } from 'gravitycar-realtime-client/react';
 import { useState } from 'react';
 import type { Desk } from './desks.ts';
 import { Icon } from './icons.tsx';
-import { tokensOf } from './people.ts';
 import { useNow, useWatched } from './watched.ts';
 import { agoOf } from './when.ts';
 
@@ -17,7 +16,8 @@ export function WireBar({ desk, channel, canChat }: WireBarProps) {
   const tally = useWatched(ledger, (watched) => watched.tally);
   const connection = useConnection();
   const now = useNow(1_000);
-  const { tone, words } = describe(connection, isCut, now);
+  const { tone, words, countdown } = describe(connection, isCut, now);
+  const [problem, setProblem] = useState<string | null>(null);
   return (
     <footer className={`wire-bar wire-${tone}`}>
       <div className="wire-line">
@@ -31,13 +31,27 @@ export function WireBar({ desk, channel, canChat }: WireBarProps) {
           {isCut ? 'Mend the wire' : 'Cut the wire'}
         </button>
         <p className="wire-state" role="status">
-          <span className="dot" aria-hidden="true" /> {words}
+          <span className="dot" aria-hidden="true" />
+          <span>
+            {words}
+            {/* Not read out each second. */}
+            {countdown && <span aria-hidden="true">{countdown}</span>}
+          </span>
         </p>
-        {canChat && <Chatter desk={desk} channel={channel} />}
+        {canChat && <Chatter desk={desk} channel={channel} failed={setProblem} />}
       </div>
+      {problem && (
+        <p className="problem" role="alert">
+          {problem}
+        </p>
+      )}
       <dl className="tally">
         <Figure name="Received" value={tally.received} />
-        <Figure name="Missed" value={tally.missed} isGood={tally.missed === 0} />
+        <Figure
+          name="Missed"
+          value={tally.checkedAt === null ? null : tally.missed}
+          isGood={tally.missed === 0}
+        />
         <Figure name="Repeated" value={tally.repeated} isGood={tally.repeated === 0} />
         <div className="figure">
           <dt>Latency</dt>
@@ -64,31 +78,30 @@ function Figure({
   isGood,
 }: {
   readonly name: string;
-  readonly value: number;
+  /** Null: not known yet. */
+  readonly value: number | null;
   readonly isGood?: boolean;
 }) {
-  const look = isGood === undefined ? '' : isGood ? ' is-good' : ' is-bad';
+  const look = isGood === undefined || value === null ? '' : isGood ? ' is-good' : ' is-bad';
   return (
     <div className={`figure${look}`} data-figure={name.toLowerCase()}>
       <dt>{name}</dt>
-      <dd>{value}</dd>
+      <dd>{value ?? '–'}</dd>
     </div>
   );
 }
 
 /** Others write although this wire may be cut: their request goes another way. */
-function Chatter({ desk, channel }: Pick<WireBarProps, 'desk' | 'channel'>) {
+function Chatter({ desk, channel, failed }: ChatterProps) {
   const [isBusy, setIsBusy] = useState(false);
   const target = channel === 'launch' ? 'launch' : 'welcome';
   async function talk() {
     setIsBusy(true);
+    failed(null);
     try {
-      const token = await tokensOf(desk.person.id, fetch)();
-      await fetch('/demo/chatter', {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
-        body: JSON.stringify({ channel: target, count: chatterCount }),
-      });
+      await desk.askAside('/demo/chatter', 'POST', { channel: target, count: chatterCount });
+    } catch (error) {
+      failed((error as Error).message);
     } finally {
       setIsBusy(false);
     }
@@ -106,15 +119,15 @@ function Chatter({ desk, channel }: Pick<WireBarProps, 'desk' | 'channel'>) {
   );
 }
 
-function describe(connection: Connection, isCut: boolean, now: number): { tone: string; words: string } {
+function describe(connection: Connection, isCut: boolean, now: number): Description {
   if (isCut) return { tone: 'cut', words: 'The wire is cut' };
   switch (connection.status) {
     case 'connected':
       return { tone: 'live', words: connection.transport === 'ws' ? 'Live over WebSocket' : 'Live over SSE' };
     case 'waiting':
       return {
-        tone: 'waiting',
-        words: `Back in ${Math.max(0, Math.ceil((connection.retryAt - now) / 1_000))} s`,
+        ...{ tone: 'waiting', words: 'Cut off' },
+        countdown: `, back in ${Math.max(0, Math.ceil((connection.retryAt - now) / 1_000))} s`,
       };
     case 'refused':
       return { tone: 'cut', words: `Refused: ${connection.reason}` };
@@ -128,6 +141,17 @@ function describe(connection: Connection, isCut: boolean, now: number): { tone: 
 function latencyOf(connection: Connection): string {
   if (connection.status !== 'connected' || connection.latencyMs === null) return '–';
   return connection.latencyMs < 1 ? '< 1 ms' : `${Math.round(connection.latencyMs)} ms`;
+}
+
+interface Description {
+  readonly tone: string;
+  readonly words: string;
+  readonly countdown?: string;
+}
+
+interface ChatterProps extends Pick<WireBarProps, 'desk' | 'channel'> {
+  /** Told why, and null when it begins anew. */
+  readonly failed: (problem: string | null) => void;
 }
 
 interface WireBarProps {
