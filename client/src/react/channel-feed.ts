@@ -30,6 +30,7 @@ import { follow, streamOf } from './follow.ts';
 import { newId } from './new-id.ts';
 import { asError, persist } from './patience.ts';
 import type { Feed } from './shelf.ts';
+import { isFull } from './window.ts';
 
 /** A message as it is shown. */
 export interface ChatMessage extends Message {
@@ -122,7 +123,7 @@ export class ChannelFeed implements Feed<ChannelSnapshot> {
           ({ data, errors }) => {
             if (!data || errors) return false;
             this.#become(withEvent(this.#state, data.channelMessage));
-            return true;
+            return isFull(this.#state.window) ? 'enough' : true;
           },
         ),
       ],
@@ -268,7 +269,8 @@ export class ChannelFeed implements Feed<ChannelSnapshot> {
           replyTo: replied && { id: replied.id, body: replied.body },
           status: error ? 'failed' : 'sending',
         };
-    this.#shown.set(sending, shown);
+    // Until the channel has been read it is not known who that is.
+    if (shown.sender) this.#shown.set(sending, shown);
     return shown;
   }
 }

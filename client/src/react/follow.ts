@@ -26,22 +26,26 @@ export type Stream = (client: RealtimeClient, after: string, ends: Ends) => () =
 interface Ends {
   /** What it tells is not enough: the state has to be read anew. */
   anew(): void;
+  /** It has told so much that the state takes less room when it is read anew. */
+  enough(): void;
   refused(error: OperationError): void;
 }
 
 type Told<Data> = Parameters<Sink<Data>['next']>[0];
 
-/** A stream of whatever a request delivers. `told` answers false for what it cannot make sense of. */
+/** A stream of whatever a request delivers. `told` answers false for what it cannot make sense of, or that it is enough. */
 export function streamOf<Data, Variables>(
   request: Request<Data, Variables>,
-  told: (result: Told<Data>) => boolean,
+  told: (result: Told<Data>) => boolean | 'enough',
 ): Stream {
-  return (client, after, { anew, refused }) =>
+  return (client, after, { anew, enough, refused }) =>
     client.subscribe(
       request,
       {
         next: (result) => {
-          if (!told(result)) anew();
+          const answer = told(result);
+          if (answer === 'enough') enough();
+          else if (!answer) anew();
         },
         resync: anew,
         error: refused,
@@ -70,8 +74,9 @@ export function follow<State>(client: RealtimeClient, plan: Plan<State>): () => 
       signal.throwIfAborted();
       plan.loaded(state);
       const startedAt = performance.now();
-      const refusal = await streamsEnd(position);
-      const isSteady = performance.now() - startedAt >= steadyMs;
+      const end = await streamsEnd(position);
+      const refusal = end === 'enough' ? undefined : end;
+      const isSteady = end === 'enough' || performance.now() - startedAt >= steadyMs;
       if (refusal && !isWorthAnother(refusal, isSteady ? 0 : short)) throw refusal;
       if (refusal && isPassing(refusal)) plan.troubled(refusal);
       if (!isSteady && short > 0) await rest(client, signal, waitMs(short, refusal));
@@ -80,7 +85,7 @@ export function follow<State>(client: RealtimeClient, plan: Plan<State>): () => 
   }
 
   /** Answers when the state has to be read anew, or is refused. Rejects when it is left. */
-  function streamsEnd(position: string): Promise<OperationError | undefined> {
+  function streamsEnd(position: string): Promise<OperationError | 'enough' | undefined> {
     return new Promise((resolve, reject) => {
       const stops: (() => void)[] = [];
       let hasEnded = false;
@@ -96,6 +101,7 @@ export function follow<State>(client: RealtimeClient, plan: Plan<State>): () => 
       for (const stream of plan.streams) {
         const stop = stream(client, position, {
           anew: () => end(() => resolve(undefined)),
+          enough: () => end(() => resolve('enough')),
           refused: (error) => end(() => resolve(error)),
         });
         // It may have ended before it could be put down.

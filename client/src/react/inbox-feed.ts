@@ -25,6 +25,7 @@ import {
 } from './inbox-state.ts';
 import { asError, rest } from './patience.ts';
 import type { Feed } from './shelf.ts';
+import { isFull } from './window.ts';
 
 export interface InboxSnapshot {
   /** Newest first. */
@@ -99,7 +100,10 @@ export class InboxFeed implements Feed<InboxSnapshot> {
         this.#error = null;
         this.#become(withInbox(this.#state, page));
       },
-      streams: this.#requests.streams((event, isBroken) => this.#hear(event, isBroken)),
+      streams: this.#requests.streams((event, isBroken) => {
+        this.#hear(event, isBroken);
+        return isFull(this.#state.window) ? 'enough' : true;
+      }),
       troubled: (error) => this.#fail(error, this.#isLoading),
       failed: (error) => this.#fail(error, false),
     });
@@ -171,7 +175,9 @@ export class InboxFeed implements Feed<InboxSnapshot> {
   async #unreadIds(): Promise<string[]> {
     const { unread } = this.#state;
     const isKnown = !this.#isLoading && unread.others === 0;
-    return isKnown ? [...unread.ids.keys()] : this.#requests.unreadIds(this.#opened.signal);
+    if (isKnown) return [...unread.ids.keys()];
+    // Whatever becomes of the state meanwhile: it was asked for.
+    return this.#requests.unreadIds(new AbortController().signal);
   }
 
   #hear({ recordId: id, membership, omitted, record }: NotificationEvent, isBroken: boolean): void {

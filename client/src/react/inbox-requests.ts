@@ -81,7 +81,7 @@ export function createInboxRequests(client: RealtimeClient, { category, pageSize
       return answer.markNotificationRead;
     },
 
-    streams(hear: (event: NotificationEvent, isBroken: boolean) => void): Stream[] {
+    streams(hear: (event: NotificationEvent, isBroken: boolean) => true | 'enough'): Stream[] {
       const changes = {
         document: NotificationUpdatedDocument,
         variables: category === null ? {} : { where: { category } },
@@ -91,11 +91,9 @@ export function createInboxRequests(client: RealtimeClient, { category, pageSize
         variables: category === null ? {} : { categories: [category] },
       };
       return [
-        streamOf(changes, ({ data, errors }) => {
-          if (!data) return false;
-          hear(data.modelUpdated, errors !== undefined);
-          return true;
-        }),
+        streamOf(changes, ({ data, errors }) =>
+          data ? hear(data.modelUpdated, errors !== undefined) : false,
+        ),
         // What it tells is in the other one as well: it is there for the sender to know that it was delivered.
         streamOf(arrivals, () => true),
       ];

@@ -3,6 +3,9 @@ interface Identified {
   readonly id: string;
 }
 
+/** So many rows the stream may add, however long somebody looks. */
+const mostTold = 500;
+
 /**
  * The newest rows of a list, back to where it has been read: a page, the older pages that were asked for, and
  * everything that the stream has told since.
@@ -14,6 +17,8 @@ export interface Window<Row extends Identified> {
   readonly rows: ReadonlyMap<string, Row>;
   /** Those that the stream has taken out: a page that was read before may still have them. */
   readonly gone: ReadonlySet<string>;
+  /** How many the stream has added to both. */
+  readonly told: number;
   /** From here on every row is there. */
   readonly oldest: string | null;
   /** Where the next older page ends. */
@@ -31,6 +36,7 @@ export interface WindowPage<Row> {
 export const emptyWindow: Window<never> = {
   rows: new Map<string, never>(),
   gone: new Set(),
+  told: 0,
   oldest: null,
   cursor: null,
   hasOlder: false,
@@ -51,15 +57,20 @@ export function withPage<Row extends Identified>(
 export function withTold<Row extends Identified>(window: Window<Row>, row: Row): Window<Row> {
   const gone = new Set(window.gone);
   gone.delete(row.id);
-  return { ...window, gone, rows: new Map(window.rows).set(row.id, row) };
+  const told = window.told + (window.rows.has(row.id) ? 0 : 1);
+  return { ...window, gone, told, rows: new Map(window.rows).set(row.id, row) };
 }
 
 /** As the stream takes a row out. */
 export function withoutRow<Row extends Identified>(window: Window<Row>, id: string): Window<Row> {
   const rows = new Map(window.rows);
   rows.delete(id);
-  return { ...window, rows, gone: new Set(window.gone).add(id) };
+  const told = window.told + (window.gone.has(id) ? 0 : 1);
+  return { ...window, rows, told, gone: new Set(window.gone).add(id) };
 }
+
+/** It is time to read the newest page anew. Pages that were asked for do not count: they are wanted. */
+export const isFull = ({ told }: Pick<Window<Identified>, 'told'>) => told >= mostTold;
 
 /**
  * The rows without a hole between them, oldest first. Of a row that is older than what has been read only a change

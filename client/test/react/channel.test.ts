@@ -99,6 +99,35 @@ describe('a channel', () => {
     expect(await stored(channel)).toEqual(['may I?']);
   });
 
+  test("shows what is sent before it has been read as the viewer's own", async () => {
+    const channel = await there.channel('ann');
+    await there.send('ann', channel, 'one');
+    const seen = draw(there.client('bob'), () => useChannel(channel));
+    seen.value.send('may I?');
+    await eventually(() => expect(statesOf(seen.value)).toEqual(['one: sent', 'may I?: failed']));
+    for (const { channel: read, messages } of seen.values) {
+      if (read) expect(messages.map(({ sender }) => sender?.id)).toEqual(['ann', 'bob']);
+    }
+  });
+
+  test('lets go of what was told long ago, and reads it again when it is asked for', async () => {
+    const channel = await there.channel('ann');
+    await there.send('ann', channel, '0');
+    const seen = draw(there.client('bob'), () => useChannel(channel, { first: 30 }));
+    await eventually(() => expect(seen.value.loading).toBe(false));
+    await there.send('ann', channel, ...numbers(1, 600));
+    await eventually(() => expect(bodiesOf(seen.value).at(-1)).toBe('600'));
+    expect(seen.value).toMatchObject({ hasOlder: true, error: null });
+    expect(seen.value.messages.length).toBeLessThan(200);
+    const before = Number(bodiesOf(seen.value)[0]);
+    await seen.value.loadOlder();
+    await eventually(() => expect(bodiesOf(seen.value)).toEqual(numbers(before - 30, 600)));
+    for (const value of seen.values) {
+      const bodies = bodiesOf(value);
+      expect(bodies).toEqual(bodies.length === 0 ? [] : numbers(Number(bodies[0]), Number(bodies.at(-1))));
+    }
+  });
+
   test('keeps what is being sent when nobody looks, and lets it go when it has arrived', async () => {
     const channel = await there.channel('ann');
     const client = there.client('ann');

@@ -135,6 +135,17 @@ describe('an inbox', () => {
     await eventually(() => expect(seenOf(inbox.value)).toEqual({ notifications: [], unreadCount: 0 }));
   });
 
+  test('marks all also when it has not been read itself', async () => {
+    await there.server.ask('hal', '{ viewer { id } }');
+    await notify('hal', ['one', 'two', 'three']);
+    const inbox = draw(there.client('hal'), () => useInbox());
+    await inbox.value.markAllRead();
+    await eventually(() =>
+      expect(inbox.value).toMatchObject({ loading: false, unreadCount: 0, error: null }),
+    );
+    expect((await stored('hal')).unreadCount).toBe(0);
+  });
+
   test('takes back a marking that is refused', async () => {
     await there.server.ask('gil', '{ viewer { id } }');
     await notify('gil', ['mine']);
