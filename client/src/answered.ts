@@ -44,4 +44,4 @@ function isAnswer(error: unknown): error is OperationError {
   return error instanceof OperationError && !ours.has(error.code);
 }
 
-const ours: ReadonlySet<string> = new Set(['NETWORK_ERROR', 'TOKEN_UNAVAILABLE']);
+const ours: ReadonlySet<string> = new Set(['NETWORK_ERROR', 'TOKEN_UNAVAILABLE', 'BLOCKED']);

@@ -39,7 +39,7 @@ export function closureOfSocket(code: number, reason: string, wasAcknowledged: b
 }
 
 /** Statuses that say something of the request, and not of the moment. */
-const finalStatuses: ReadonlySet<number> = new Set([400, 403, 405, 406, 413, 415]);
+export const finalStatuses: ReadonlySet<number> = new Set([400, 403, 405, 406, 413, 415]);
 
 export function closureOfStatus(status: number, wasLetIn: boolean, retryAfterMs?: number): Closure {
   const reason = status === 401 ? 'the token is not accepted' : `HTTP status ${status}`;

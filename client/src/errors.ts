@@ -5,7 +5,10 @@ export class OperationError extends Error {
   override readonly name = 'OperationError';
   /** As they came; one that is made up when nothing came. */
   readonly errors: readonly GraphQLFailure[];
-  /** `extensions.code` of the first error; `NETWORK_ERROR` when there was no answer. */
+  /**
+   * `extensions.code` of the first error. When there was no answer: `NETWORK_ERROR`, `TOKEN_UNAVAILABLE` when there was
+   * no token to ask with, and `BLOCKED` when something between client and server lets the request not through.
+   */
   readonly code: string;
   /** The same request may succeed after this time; null when it will not. */
   readonly retryAfterMs: number | null;

@@ -1,3 +1,4 @@
+import { finalStatuses } from './closure.ts';
 import { failure } from './errors.ts';
 import type { Answer } from './link.ts';
 import type { Payload } from './operation.ts';
@@ -32,20 +33,34 @@ export async function post(
     if (signal?.aborted) throw error;
     throw failure('NETWORK_ERROR', 'The server cannot be reached.', error);
   });
-  return { answer: await answerOf(response), status: response.status };
+  return { answer: await answerOf(response, signal), status: response.status };
 }
 
 export function bearer(token: string | null): Record<string, string> {
   return token === null ? {} : { authorization: `Bearer ${token}` };
 }
 
-async function answerOf(response: Response): Promise<Answer> {
-  const answer = await response.json().catch(() => null);
+async function answerOf(response: Response, signal?: AbortSignal): Promise<Answer> {
+  const text = await response.text().catch((error) => {
+    if (signal?.aborted) throw error;
+    throw failure('NETWORK_ERROR', 'The answer broke off.', error);
+  });
+  const answer = parsed(text);
   if (isAnswer(answer)) return answer;
+  const { status } = response;
   throw failure(
-    'NETWORK_ERROR',
-    `Something else than a GraphQL server answers: HTTP status ${response.status}.`,
+    // A proxy or a firewall may have something against this very request, and would have it again.
+    finalStatuses.has(status) ? 'BLOCKED' : 'NETWORK_ERROR',
+    `Something else than a GraphQL server answers: HTTP status ${status}.`,
   );
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 function isAnswer(value: unknown): value is Answer {

@@ -163,6 +163,38 @@ test('a queued one that is refused is told so, and does not hold up the next', a
   await expect(client.enqueue(sending(channel, 'x'))).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
 });
 
+test('one that something on the way does not let through holds nobody up either', async () => {
+  const channel = await there.channel('ann');
+  // As a proxy answers to what is too long for it.
+  const viaProxy: typeof fetch = async (input, init) =>
+    String(init?.body).includes('too long')
+      ? new Response('<h1>413</h1>', { status: 413 })
+      : fetch(input, init);
+  const client = there.client('ann', { fetch: viaProxy });
+  const [blocked, done] = await Promise.allSettled([
+    client.enqueue(sending(channel, 'too long', 'a')),
+    client.enqueue(sending(channel, 'short', 'b')),
+  ]);
+  expect(blocked).toMatchObject({ status: 'rejected', reason: { code: 'BLOCKED' } });
+  expect(done).toMatchObject({ status: 'fulfilled' });
+});
+
+test('a mutation that is given up in the middle of its answer says so', async () => {
+  const channel = await there.channel('ann');
+  const giving = new AbortController();
+  const stalling: typeof fetch = async (input, init) => {
+    await fetch(input, init);
+    const body = new ReadableStream({
+      start: (answer) => init?.signal?.addEventListener('abort', () => answer.error(init.signal!.reason)),
+      pull: () => giving.abort(new Error('given up')),
+    });
+    return new Response(body);
+  };
+  const client = there.client('ann', { fetch: stalling });
+  const answer = client.execute(sending(channel, 'hello'), { signal: giving.signal });
+  await expect(answer).rejects.toThrow('given up');
+});
+
 test.each([
   ['{ a }', undefined, 'query'],
   ['mutation { a }', undefined, 'mutation'],
