@@ -1,5 +1,6 @@
 import postgres from 'postgres';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { type TestServer, testServer } from '../support/server.ts';
 import type { SocketClient } from '../support/websocket.ts';
 
@@ -36,19 +37,28 @@ describe('a mutation that waits on its socket', () => {
   afterEach(() => admin.end());
 
   test('is not done when its viewer is blocked meanwhile', async () => {
+    // Somebody who waits for the same, and asks once more when that is over: by then it would be done.
+    const other = await server.socket('bob', ['service']);
+    other.run({ query: follow });
+    const answered = other.run({ query: send });
     await server.ask('root', 'mutation { blockUser(id: "eve") { id } }', {}, ['admin']);
     expect((await socket.closed).code).toBe(4403);
     await unlock();
-    // By then it would be.
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await answered.next();
+    await other.run({ query: send }).next();
 
-    expect(await server.sql(count)).toEqual([{ count: 0 }]);
+    expect(await server.sql(count)).toEqual([{ count: 2 }]);
     await server.close();
   });
 
   test('is answered before a node that ends sends its client away', async () => {
     const closed = server.close();
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    const isReady = () =>
+      fetch(`${server.url}/ready`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    await eventually(async () => expect(await isReady()).toBe(false));
     await unlock();
 
     expect(await answer.frame()).toMatchObject({ payload: { data: { sendNotification: { title: 't' } } } });

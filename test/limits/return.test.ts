@@ -29,7 +29,7 @@ test('a user who comes back with everything at once is refused nothing', async (
   const streams = clients.flatMap((client) =>
     Array.from({ length: subscriptions }, () => client.run({ query, variables: { channel: 'common' } })),
   );
-  await eventually(async () => expect(await open()).toBe(sockets * subscriptions), 20_000);
+  await eventually(async () => expect(await open()).toBe(sockets * subscriptions), 120_000);
   await server.ask('owner', send('common', 'to all'));
   for (const stream of streams) expect((await stream.next()).data.channelMessage.body).toBe('to all');
 });

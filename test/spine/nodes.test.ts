@@ -95,8 +95,8 @@ describe('two nodes with Redis', () => {
       took.push(await withinMs(heard));
       for (const { data } of await heard) expect(data.channelMessage.body).toBe(`message ${index}`);
     }
-    // By the journal alone it would be 250 ms and more.
-    expect(took.sort((a, b) => a - b)[10]).toBeLessThan(100);
+    // By the journal alone all but the first would take 250 ms. A busy machine does not slow all of them down.
+    expect(Math.min(...took.slice(1))).toBeLessThan(150);
     expect(await one.metric('realtime_bus_connected')).toBe(1);
   });
 
