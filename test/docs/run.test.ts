@@ -5,7 +5,8 @@ import { secret, type TestServer, testServer } from '../support/server.ts';
 import { blocksOf, pages, root } from './pages.ts';
 import { Terminal } from './terminal.ts';
 
-const run = pages().filter((page) => page === 'docs/plain.md' || page.startsWith('docs/getting-started/'));
+const single = ['docs/plain.md', 'docs/live-lists.md'];
+const run = pages().filter((page) => single.includes(page) || page.startsWith('docs/getting-started/'));
 
 /**
  * Every name that an example has, with those that its value has. One element of a list stands for those that are
@@ -19,9 +20,10 @@ function shapeOf(value: any): unknown {
   return expect.objectContaining(Object.fromEntries(names));
 }
 
-const statements = pages().flatMap((page) =>
-  blocksOf(page).flatMap(({ kind, code }) => (kind === 'sql' ? [{ page, code }] : [])),
-);
+/** On pages that are not followed. */
+const statements = pages()
+  .filter((page) => !run.includes(page))
+  .flatMap((page) => blocksOf(page).flatMap(({ kind, code }) => (kind === 'sql' ? [{ page, code }] : [])));
 
 const begin = 'docs/getting-started/README.md';
 
@@ -33,7 +35,7 @@ describe('a reader who does what stands there', () => {
   beforeAll(async () => {
     server = await testServer('postgres', { DEMO: '1' });
     const { PATH, HOME } = process.env;
-    begun = await follow(begin, { PATH, HOME, JWT_SECRET: secret, DATA_DIR: 'memory:' });
+    begun = await follow(begin, { PATH, HOME, JWT_SECRET: secret, DATABASE_URL: server.databaseUrl! });
   });
   afterAll(() => server.close());
 
@@ -52,6 +54,7 @@ describe('a reader who does what stands there', () => {
           await mkdir(dirname(join(folder, file)), { recursive: true });
           await writeFile(join(folder, file), here(code));
         }
+        if (kind === 'sql') await server.sql(...code.split(/;$/m).filter((statement) => statement.trim()));
         if (kind !== 'sh') continue;
         const next = blocks[index + 1];
         const answer = next?.before.trim() === '' ? next : undefined;
