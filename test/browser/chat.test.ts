@@ -74,6 +74,23 @@ describe('people in the demo', () => {
     await visitor.leave();
   });
 
+  test('read older messages without losing their place', async () => {
+    for (let index = 0; index < 110; index += 1) await server.ask('ben', send, { body: `Line ${index}.` });
+    const visitor = await Visitor.come(browser, server.url);
+    const desk = await new DeskOnPage(await visitor.open('/?as=devika'), 'Devika Rao').ready();
+    const line = desk.root.locator('.message-body', { hasText: 'Line 60.' });
+    await desk.sees('Line 109.');
+    await desk.root.getByRole('log').evaluate((list) => {
+      list.scrollTop = 0;
+    });
+    await eventually(async () => expect((await line.boundingBox())!.y).toBeGreaterThan(0));
+    const { y: before } = (await line.boundingBox())!;
+    await desk.root.getByRole('button', { name: 'Show older messages' }).click();
+    await desk.sees('Line 10.');
+    expect(Math.abs((await line.boundingBox())!.y - before)).toBeLessThan(5);
+    await visitor.leave();
+  });
+
   test('send what they wrote while the wire was cut, once, in their order', async () => {
     const visitor = await Visitor.come(browser, server.url, { width: 1_440, height: 900 });
     const page = await visitor.open('/?view=pair&left=chloe&right=devika');

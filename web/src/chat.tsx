@@ -16,10 +16,18 @@ export function Chat({ name, viewer }: ChatProps) {
   const { channel, messages, hasOlder, loading, error } = feed;
   const list = useRef<HTMLDivElement>(null);
   const isAtEnd = useRef(true);
+  const drawn = useRef<{ oldest: string | undefined; height: number }>({ oldest: undefined, height: 0 });
 
   // After each drawing, and when there is less room: whoever was at the end stays there.
   useLayoutEffect(() => {
-    if (isAtEnd.current && list.current) list.current.scrollTop = list.current.scrollHeight;
+    const { current } = list;
+    if (!current) return;
+    const { scrollHeight: height } = current;
+    const oldest = messages[0]?.key;
+    if (isAtEnd.current) current.scrollTop = height;
+    // Older ones stand in front: what is being read stays where it is.
+    else if (oldest !== drawn.current.oldest) current.scrollTop += height - drawn.current.height;
+    drawn.current = { oldest, height };
   });
   useEffect(() => {
     const { current } = list;
