@@ -98,12 +98,12 @@ describe('an answer', () => {
     const idle = await Promise.all(times(5, () => untaken(server, onePage)));
     for (const _each of idle) socket.run(onePage);
 
-    await until('a refusal', 30_000, async () => !(await isServed()));
+    await until('a refusal', 60_000, async () => !(await isServed()));
     expect(await isServed('ben')).toBe(true);
 
     for (const request of idle) request.destroy();
     socket.cut();
-    await until('an answer', 30_000, () => isServed());
+    await until('an answer', 60_000, () => isServed());
   });
 });
 
