@@ -1,12 +1,11 @@
 import type { OpenLink } from './attempt.ts';
 import type { Pace } from './backoff.ts';
 import { Connector } from './connector.ts';
-import { PositionDocument } from './documents/graphql.ts';
 import { failure, OperationError } from './errors.ts';
 import { Executor } from './executor.ts';
 import type { Endpoint } from './http.ts';
 import type { Answer } from './link.ts';
-import { type Payload, payloadOf, typeOf } from './operation.ts';
+import { type Payload, payloadOf, positionQuery, typeOf } from './operation.ts';
 import { watchPage } from './page.ts';
 import { memoryPositions, Positions } from './positions.ts';
 import { Queue } from './queue.ts';
@@ -33,7 +32,7 @@ class Client implements RealtimeClient {
   /** The head of the journal, not asked for yet: one answer is for all that begin at once. */
   #head: Promise<string> | null = null;
   #wants = 0;
-  #isDisposed = false;
+  readonly #ending = new AbortController();
   readonly #leavePage: () => void;
 
   constructor(options: RealtimeClientOptions) {
@@ -44,7 +43,21 @@ class Client implements RealtimeClient {
     const endpoint: Endpoint = { url: address.href, fetch: (...parameters) => request(...parameters) };
     this.#pace = { ...pacing, ...options.retry };
     this.#positions = new Positions(options.storage ?? memoryPositions());
-    this.#queue = new Queue((payload) => this.#answer(payload, 'mutation'), this.#pace);
+    this.#queue = new Queue({
+      send: (payload) => this.#answer(payload, 'mutation'),
+      pace: this.#pace,
+      refused: ({ query, variables = {} }, error) =>
+        guarded(() => options.onRefused?.({ request: { document: query, variables }, error })),
+      ...(options.storage
+        ? {
+            openShelf: async (found) => {
+              const { openShelf } = await import('./shelf.ts');
+              const { signal } = this.#ending;
+              return openShelf({ storage: this.#positions, owner: address.href, signal, found });
+            },
+          }
+        : {}),
+    });
     const transport = options.transport ?? 'auto';
     const openLink: OpenLink = async (transport, token, events) => {
       if (transport === 'sse') {
@@ -116,7 +129,7 @@ class Client implements RealtimeClient {
     sink: Sink<Data>,
     { key, after }: { readonly key?: string; readonly after?: string } = {},
   ): () => void {
-    let isOver = this.#isDisposed;
+    let isOver = this.#ending.signal.aborted;
     if (isOver) return () => {};
     let subscription: Subscription | null = null;
     const end = () => {
@@ -166,8 +179,8 @@ class Client implements RealtimeClient {
   }
 
   dispose(): void {
-    if (this.#isDisposed) return;
-    this.#isDisposed = true;
+    if (this.#ending.signal.aborted) return;
+    this.#ending.abort();
     this.#leavePage();
     for (const subscription of this.#subscriptions) subscription.end();
     this.#subscriptions.clear();
@@ -182,8 +195,7 @@ class Client implements RealtimeClient {
   #headPosition(): Promise<string> {
     this.#head ??= Promise.resolve().then(async () => {
       this.#head = null;
-      const { position } = await this.execute({ document: PositionDocument });
-      return position;
+      return dataOf<{ position: string }>(await this.#answer(positionQuery, 'query')).position;
     });
     return this.#head;
   }
@@ -194,7 +206,7 @@ class Client implements RealtimeClient {
   }
 
   async #answer(payload: Payload, type: 'query' | 'mutation', signal?: AbortSignal): Promise<Answer> {
-    if (this.#isDisposed) throw failure('NETWORK_ERROR', 'The client has been disposed of.');
+    if (this.#ending.signal.aborted) throw failure('NETWORK_ERROR', 'The client has been disposed of.');
     return this.#executor.answer(payload, type, signal);
   }
 

@@ -9,6 +9,7 @@ export type {
   RealtimeClient,
   RealtimeClientOptions,
   RealtimeTransport,
+  Refused,
   Request,
   Resync,
   Sink,

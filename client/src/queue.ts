@@ -1,12 +1,28 @@
 import { backoff, type Pace } from './backoff.ts';
+import { messageOf } from './closure.ts';
 import { failure, isPassing, OperationError } from './errors.ts';
 import type { Answer } from './link.ts';
 import type { Payload } from './operation.ts';
+import type { Shelf } from './shelf.ts';
 
 interface Item {
   readonly payload: Payload;
+  /** By a page that is gone. */
+  readonly isLeft: boolean;
   resolve(answer: Answer): void;
   reject(error: unknown): void;
+}
+
+/** More than that nobody writes while offline: it is a mistake. */
+const mostWaiting = 1_000;
+
+export interface QueueOptions {
+  readonly send: (payload: Payload) => Promise<Answer>;
+  readonly pace: Pace;
+  /** Keeps what waits across page loads, and finds what another page has left. */
+  readonly openShelf?: (found: (payloads: readonly Payload[]) => void) => Promise<Shelf>;
+  /** What another page has left was refused. */
+  readonly refused: (payload: Payload, error: OperationError) => void;
 }
 
 /**
@@ -14,18 +30,20 @@ interface Item {
  * once however often it is sent.
  */
 export class Queue {
-  readonly #send: (payload: Payload) => Promise<Answer>;
-  readonly #pace: Pace;
+  readonly #options: QueueOptions;
   readonly #items: Item[] = [];
+  /** Until it is known what another page has left: that goes first. */
+  readonly #opening: Promise<void>;
+  #shelf: Shelf | null = null;
   #isRunning = false;
   #failures = 0;
   /** Ends the wait for the next attempt. */
   #wake: (() => void) | null = null;
   #isDisposed = false;
 
-  constructor(send: (payload: Payload) => Promise<Answer>, pace: Pace) {
-    this.#send = send;
-    this.#pace = pace;
+  constructor(options: QueueOptions) {
+    this.#options = options;
+    this.#opening = this.#open();
   }
 
   add(payload: Payload): Promise<Answer> {
@@ -34,9 +52,13 @@ export class Queue {
         failure('BAD_USER_INPUT', 'What is sent again needs a `clientId` among its variables.'),
       );
     }
+    if (this.#items.length >= mostWaiting) {
+      return Promise.reject(failure('LIMIT_EXCEEDED', `${mostWaiting} mutations are waiting to be sent.`));
+    }
     return new Promise((resolve, reject) => {
-      this.#items.push({ payload, resolve, reject });
-      if (!this.#isRunning) void this.#run();
+      this.#items.push({ payload, isLeft: false, resolve, reject });
+      this.#keep();
+      void this.#run();
     });
   }
 
@@ -53,27 +75,66 @@ export class Queue {
     this.#wake?.();
   }
 
+  async #open(): Promise<void> {
+    const isLeft = (payload: Payload): Item => ({
+      payload,
+      isLeft: true,
+      resolve: ({ errors }) => {
+        if (errors) this.#options.refused(payload, new OperationError(errors));
+      },
+      reject: (error) => {
+        const known = error instanceof OperationError ? error : failure('BAD_USER_INPUT', messageOf(error));
+        this.#options.refused(payload, known);
+      },
+    });
+    const found = (payloads: readonly Payload[]) => {
+      // Before what this page has added until it was known: that comes behind it.
+      const at = this.#shelf ? this.#items.length : this.#items.findIndex((item) => !item.isLeft);
+      this.#items.splice(at === -1 ? this.#items.length : at, 0, ...payloads.map(isLeft));
+      this.#keep();
+      void this.#run();
+    };
+    try {
+      this.#shelf = (await this.#options.openShelf?.(found)) ?? null;
+    } catch {
+      // Its code could not be loaded: what waits is in memory.
+    }
+    this.#keep();
+    this.#shelf?.sweep();
+  }
+
+  #keep(): void {
+    if (!this.#isDisposed) this.#shelf?.keep(this.#items.map(({ payload }) => payload));
+  }
+
   async #run(): Promise<void> {
+    if (this.#isRunning) return;
     this.#isRunning = true;
+    await this.#opening;
     for (let item = this.#items[0]; item && !this.#isDisposed; item = this.#items[0]) {
       const waitMs = await this.#attempt(item);
-      if (waitMs === null) this.#items.shift();
-      else await this.#pause(waitMs);
+      if (this.#isDisposed) break;
+      if (waitMs === null) {
+        this.#items.shift();
+        this.#keep();
+      } else await this.#pause(waitMs);
     }
     this.#isRunning = false;
   }
 
   /** How long to wait before it is sent again, null when it has been settled. */
-  async #attempt({ payload, resolve, reject }: Item): Promise<number | null> {
+  async #attempt({ payload, isLeft, resolve, reject }: Item): Promise<number | null> {
+    const { send, pace } = this.#options;
+    const soon = () => backoff(pace, this.#failures++, Math.random());
     try {
-      const answer = await this.#send(payload);
-      const { retryAfterMs } = new OperationError(answer.errors ?? []);
+      const answer = await send(payload);
+      const { retryAfterMs, code } = new OperationError(answer.errors ?? []);
       if (answer.errors && retryAfterMs !== null) return retryAfterMs;
+      // Nobody is signed in yet.
+      if (answer.errors && isLeft && code === 'UNAUTHENTICATED') return soon();
       resolve(answer);
     } catch (error) {
-      if (isPassing(error)) {
-        return backoff(this.#pace, this.#failures++, Math.random());
-      }
+      if (isPassing(error)) return soon();
       reject(error);
     }
     this.#failures = 0;

@@ -1,6 +1,6 @@
-import { RefreshTokenDocument } from './documents/graphql.ts';
+import { expiryOf } from './claims.ts';
 import type { Link } from './link.ts';
-import { payloadOf } from './operation.ts';
+import { refreshMutation } from './operation.ts';
 
 export type GetToken = () => Promise<string | null>;
 
@@ -49,29 +49,12 @@ export class Renewal {
       if (this.#isOver) return;
       const isNewer = (expiryOf(token) ?? 0) > expiresAt;
       if (isNewer) {
-        const refresh = payloadOf({ document: RefreshTokenDocument, variables: { token: token! } });
-        const { errors } = await this.#link.execute!(refresh);
+        const { errors } = await this.#link.execute!(refreshMutation(token!));
         if (!errors) return this.#plan(expiryOf(token));
       }
     } catch {
       // The socket is lost, or nobody gives out tokens for the moment.
     }
     this.#plan(expiresAt);
-  }
-}
-
-/** When a JWT expires, in milliseconds since 1970; null where it does not say. */
-export function expiryOf(token: string | null): number | null {
-  const exp = claimsOf(token)?.exp;
-  return typeof exp === 'number' ? exp * 1_000 : null;
-}
-
-/** What a JWT says; null of what is none. */
-export function claimsOf(token: string | null): Record<string, unknown> | null {
-  try {
-    const body = token!.split('.')[1]!.replaceAll('-', '+').replaceAll('_', '/');
-    return JSON.parse(atob(body));
-  } catch {
-    return null;
   }
 }

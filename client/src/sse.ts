@@ -1,10 +1,9 @@
 import { createClient } from 'graphql-sse';
 import { type Closure, closureOfStatus, messageOf, unreachable } from './closure.ts';
-import { PositionDocument } from './documents/graphql.ts';
 import { OperationError } from './errors.ts';
 import { bearer, type Endpoint, errorsOf, post, retryAfterOf } from './http.ts';
 import type { Answer, Link, LinkEvents, LinkSink } from './link.ts';
-import { type Payload, payloadOf } from './operation.ts';
+import { type Payload, positionQuery } from './operation.ts';
 import type { GraphQLFailure } from './types.ts';
 
 export interface StreamsOptions {
@@ -55,12 +54,7 @@ export function openStreams({ endpoint, token, events, patience }: StreamsOption
     const askedAt = performance.now();
     const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(patience.openWithinMs)]);
     try {
-      const { answer, status } = await post(
-        endpoint,
-        token,
-        payloadOf({ document: PositionDocument }),
-        signal,
-      );
+      const { answer, status } = await post(endpoint, token, positionQuery, signal);
       if (isOver) return;
       const { position } = (answer.data ?? {}) as { position?: string };
       if (position === undefined) return closed(closureOfAnswer(status, answer, wasLetIn));

@@ -22,10 +22,15 @@ export interface RealtimeClientOptions {
    * @default false
    */
   readonly share?: boolean;
-  /** Where positions of subscriptions with a `key` are kept across page loads. Without it, in memory. */
+  /**
+   * Where positions of subscriptions with a `key`, and what is queued, are kept across page loads. Without it, in
+   * memory. Each user needs one of their own: what one has queued would be sent as another.
+   */
   readonly storage?: PositionStorage;
   /** A subscription could not be continued: fetch its state anew. */
   readonly onResync?: (what: Resync) => void;
+  /** What an earlier page had queued was refused: nobody waits for its answer any more. */
+  readonly onRefused?: (what: Refused) => void;
   /**
    * How long to wait before coming back, in milliseconds: from `firstMs`, doubling up to `longestMs`, each time
    * between half of it and the whole.
@@ -52,6 +57,11 @@ export interface Resync {
   readonly request: Request<unknown, unknown>;
 }
 
+export interface Refused {
+  readonly request: Request<unknown, unknown>;
+  readonly error: OperationError;
+}
+
 export interface RealtimeClient {
   /** As of now; the same object until something changes. */
   readonly connection: Connection;
@@ -69,9 +79,10 @@ export interface RealtimeClient {
   ): Promise<Data>;
   /**
    * A mutation with a `clientId` among its variables, sent again until it is answered, one after another in the
-   * order of the calls.
+   * order of the calls. With a `storage` it is kept until then: what this page does not get to send, the next one does,
+   * before anything of its own.
    *
-   * @throws {OperationError} It was refused for another reason than that it came too early.
+   * @throws {OperationError} It was refused for another reason than that it came too early, or a thousand wait.
    */
   enqueue<Data, Variables>(request: Request<Data, Variables>): Promise<Data>;
   /**

@@ -3,6 +3,7 @@ import { type DocumentNode, Kind, type OperationDefinitionNode, print, validate 
 import { describe, expect, test } from 'vitest';
 import { schema } from '../../src/schema/index.ts';
 import * as shipped from '../src/documents/graphql.ts';
+import { payloadOf, positionQuery, refreshMutation } from '../src/operation.ts';
 
 interface Shipped extends DocumentNode {
   readonly __meta__: { readonly hash: string };
@@ -57,5 +58,11 @@ describe('the documents', () => {
       expect(words(manifest[document.__meta__.hash] ?? '')).toBe(words(print(document)));
     }
     expect(Object.keys(manifest)).toHaveLength(operations.length);
+  });
+
+  test('have those that the client itself asks for, by the same hashes', () => {
+    const { PositionDocument, RefreshTokenDocument } = shipped;
+    expect(positionQuery.extensions).toEqual(payloadOf({ document: PositionDocument }).extensions);
+    expect(refreshMutation('x').extensions).toEqual(payloadOf({ document: RefreshTokenDocument }).extensions);
   });
 });

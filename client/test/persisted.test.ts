@@ -7,6 +7,7 @@ import { pipe, subscribe } from 'wonka';
 import { eventually } from '../../test/support/eventually.ts';
 import { until } from '../../test/support/until.ts';
 import { realtimeLink } from '../src/apollo.ts';
+import { expiryOf } from '../src/claims.ts';
 import {
   ChannelDocument,
   ChannelMessageDocument,
@@ -15,7 +16,6 @@ import {
   ViewerDocument,
 } from '../src/documents/graphql.ts';
 import type { RealtimeClient, RealtimeTransport } from '../src/index.ts';
-import { expiryOf } from '../src/renewal.ts';
 import { realtimeExchange } from '../src/urql.ts';
 import { site } from './support/site.ts';
 import { isAttached } from './support/waits.ts';

@@ -3,7 +3,7 @@ import { createTokens } from '../../src/auth/tokens.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { secret } from '../../test/support/server.ts';
 import { until } from '../../test/support/until.ts';
-import { expiryOf } from '../src/renewal.ts';
+import { expiryOf } from '../src/claims.ts';
 import { listen } from './support/heard.ts';
 import { site } from './support/site.ts';
 import { hasStatus, isAttached } from './support/waits.ts';

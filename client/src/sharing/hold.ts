@@ -3,7 +3,11 @@ export interface HoldOptions {
   readonly signal: AbortSignal;
   /** From whoever has it, at once. */
   readonly steal?: boolean;
+  /** Does not wait for it. */
+  readonly ifFree?: boolean;
   granted(held: Held): void;
+  /** It is not free. */
+  taken?(): void;
   /** The browser gives out no locks here. */
   refused?(): void;
 }
@@ -12,10 +16,12 @@ export interface HoldOptions {
  * Asks for a Web Lock. The browser lets go of those of a tab that is closed or crashes, so who is granted one knows
  * that its holder is gone.
  */
-export function hold(name: string, { signal, steal = false, granted, refused }: HoldOptions): void {
+export function hold(name: string, options: HoldOptions): void {
+  const { signal, steal = false, ifFree = false, granted, taken, refused } = options;
   if (signal.aborted) return;
   let held: Held | null = null;
-  const holding = () => {
+  const holding = (lock: Lock | null) => {
+    if (!lock) return taken?.();
     // It may have been on its way when the signal came.
     if (signal.aborted) return;
     return new Promise<void>((resolve) => {
@@ -23,7 +29,9 @@ export function hold(name: string, { signal, steal = false, granted, refused }: 
       granted(held);
     });
   };
-  navigator.locks.request(name, steal ? { steal } : { signal }, holding).catch(() => {
+  // Only one that waits can be withdrawn.
+  const how = steal || ifFree ? { steal, ifAvailable: ifFree } : { signal };
+  navigator.locks.request(name, how, holding).catch(() => {
     if (held) held.lose();
     else if (!signal.aborted) refused?.();
   });

@@ -1,6 +1,6 @@
 import type { Closure } from '../closure.ts';
 import { failure } from '../errors.ts';
-import { type Answer, type Link, type LinkEvents, LinkLost, type LinkSink } from '../link.ts';
+import type { Answer, Link, LinkEvents, LinkSink } from '../link.ts';
 import type { Payload } from '../operation.ts';
 import type { RealtimeTransport } from '../types.ts';
 import type { Said, Wish, Word } from './messages.ts';
@@ -87,14 +87,13 @@ export class Relay implements Link {
     this.#channel.close();
     this.isOpen = false;
     this.#sinks.clear();
-    for (const { reject } of this.#asked.values())
-      reject(new LinkLost('the tab with the connection is gone'));
+    for (const { reject } of this.#asked.values()) reject(gone());
     this.#asked.clear();
   }
 
   #execute(payload: Payload, signal?: AbortSignal): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      if (!this.isOpen) return reject(new LinkLost('the tab with the connection is gone'));
+      if (!this.isOpen) return reject(gone());
       const id = ++this.#lastId;
       const abort = () => {
         this.#asked.delete(id);
@@ -146,7 +145,7 @@ export class Relay implements Link {
         this.#settle(word.id, ({ resolve }) => resolve(word.answer));
         break;
       case 'lost':
-        this.#settle(word.id, ({ reject }) => reject(new LinkLost(word.reason)));
+        this.#settle(word.id, ({ reject }) => reject(lost(word.reason)));
         break;
       case 'latency':
         this.#events.latency(word.milliseconds);
@@ -187,3 +186,7 @@ export class Relay implements Link {
     this.#timer = setTimeout(() => this.#events.silent(), this.#patience.pongWithinMs);
   }
 }
+
+/** There will be no answer. */
+const lost = (reason: string) => failure('NETWORK_ERROR', `It may have been done: ${reason}.`);
+const gone = () => lost('the tab with the connection is gone');

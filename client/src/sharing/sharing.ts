@@ -1,5 +1,5 @@
 import type { OpenLink } from '../attempt.ts';
-import { claimsOf } from '../renewal.ts';
+import { claimsOf } from '../claims.ts';
 import { Member } from './member.ts';
 import { version } from './messages.ts';
 import type { RelayPatience } from './relay.ts';

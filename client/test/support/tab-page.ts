@@ -20,6 +20,7 @@ function open({ tokens, prefix, ...options }: TabOptions) {
     url: '/graphql',
     token: () => (left.length > 1 ? left.shift()! : left[0]!),
     retry: { firstMs: 40, longestMs: 200 },
+    onRefused: ({ error }) => refused.push(error.code),
     ...(prefix === undefined ? {} : { storage: localPositions(prefix) }),
     ...options,
   });

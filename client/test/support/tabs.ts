@@ -90,6 +90,11 @@ export class Tab {
     );
   }
 
+  /** The codes of what an earlier page had queued and was refused. */
+  refused(): Promise<readonly string[]> {
+    return this.page.evaluate(() => window.tab.refused);
+  }
+
   close(): Promise<void> {
     return this.page.close();
   }
