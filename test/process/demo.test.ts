@@ -1,10 +1,10 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { preparedDatabase } from '../support/database.ts';
 import { spawnServer } from '../support/process.ts';
 
 describe('the demo of `npm start`', () => {
   test('is built once, served at /, and its server is for development', async () => {
-    const environment = { DEMO: '1', DATA_DIR: 'memory:' };
-    const first = await spawnServer(environment);
+    const first = await spawnServer({ DEMO: '1', DATA_DIR: 'memory:' });
     const html = await (await fetch(first.url)).text();
     const [, script] = /<script type="module"[^>]* src="(\/assets\/[^"]+\.js)"/.exec(html)!;
     const response = await fetch(first.url + script);
@@ -17,7 +17,9 @@ describe('the demo of `npm start`', () => {
     first.signal('SIGTERM');
     expect(await first.ended).toBe(0);
 
-    const second = await spawnServer(environment);
+    const database = await preparedDatabase();
+    onTestFinished(database.drop);
+    const second = await spawnServer({ DEMO: '1', DATABASE_URL: database.url });
     expect(second.errors()).not.toContain('building');
     expect(await (await fetch(second.url)).text()).toBe(html);
     second.signal('SIGTERM');
@@ -25,7 +27,9 @@ describe('the demo of `npm start`', () => {
   });
 
   test('is neither built nor served with DEMO=0', async () => {
-    const server = await spawnServer({ DEMO: '0', DATA_DIR: 'memory:' });
+    const database = await preparedDatabase();
+    onTestFinished(database.drop);
+    const server = await spawnServer({ DEMO: '0', DATABASE_URL: database.url });
     expect(await (await fetch(server.url)).text()).toContain('The server is running.');
     expect(server.errors()).not.toContain('the demo');
     server.signal('SIGTERM');

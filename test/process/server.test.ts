@@ -33,13 +33,17 @@ async function connect({ url }: ServerProcess): Promise<SocketClient> {
   return client;
 }
 
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'realtime-test-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
 describe.each(databases)('a server process on %s', (kind) => {
-  let folder: string;
   let environment: Record<string, string>;
   let drop: () => Promise<void> = async () => {};
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'realtime-test-'));
     environment = { DATA_DIR: join(folder, 'data') };
     if (kind === 'postgres') {
       const database = await freshDatabase();
@@ -47,10 +51,7 @@ describe.each(databases)('a server process on %s', (kind) => {
       drop = database.drop;
     }
   });
-  afterAll(async () => {
-    await drop();
-    await rm(folder, { recursive: true });
-  });
+  afterAll(() => drop());
 
   test('keeps everything over a stop and a start, and is ready after less than ten seconds of a core', async () => {
     const first = await spawnServer(environment);
@@ -142,8 +143,7 @@ describe('five processes that start at once on an empty database', () => {
 
 describe('a second process on the same DATA_DIR', () => {
   test('is refused with a clear message, and a token can still be printed', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'realtime-test-'));
-    const environment = { DATA_DIR: folder, JWT_SECRET: '' };
+    const environment = { DATA_DIR: join(folder, 'data'), JWT_SECRET: '' };
     const server = await spawnServer(environment);
 
     const second = await runScript('start', [], environment);
@@ -160,7 +160,6 @@ describe('a second process on the same DATA_DIR', () => {
     expect(await response.json()).toEqual({ data: { viewer: { id: 'alice', roles: ['admin'] } } });
     server.signal('SIGTERM');
     await server.ended;
-    await rm(folder, { recursive: true });
   });
 });
 

@@ -13,6 +13,7 @@ import { createLetIn } from '../../src/transports/event-stream.ts';
 import type { ViewerSink } from '../../src/transports/groups.ts';
 import { Client } from '../../src/transports/socket.ts';
 import { createEventStreams } from '../../src/transports/sse.ts';
+import { preparedDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { spawnServer, tokenOf } from '../support/process.ts';
 import { type Payload, SocketClient } from '../support/websocket.ts';
@@ -165,7 +166,12 @@ const follow = (channel: string) => ({
 describe('a client that stops reading, and whose connection is ended', () => {
   // In a process of its own, so that its hanging does not hang the test.
   test('does not keep the server from serving others until it is gone', async () => {
-    const { url } = await spawnServer({ DATA_DIR: 'memory:', SEND_BUFFER_BYTES: String(sendBufferBytes) });
+    const database = await preparedDatabase();
+    onTestFinished(database.drop);
+    const { url } = await spawnServer({
+      DATABASE_URL: database.url,
+      SEND_BUFFER_BYTES: String(sendBufferBytes),
+    });
     const token = await tokenOf('bob', ['admin']);
     const ask = async (query: string, variables = {}, signal?: AbortSignal) => {
       const response = await fetch(`${url}/graphql`, {
