@@ -121,3 +121,23 @@ describe('the sources', () => {
     expect(odd).toEqual([]);
   });
 });
+
+describe.each(['client/src', 'web/src'])('%s', (folder) => {
+  const home = fileURLToPath(new URL(`../${folder}/`, import.meta.url));
+  /** Codegen's. */
+  const isWritten = (path: string) => /\.tsx?$/.test(path) && path !== 'documents/graphql.ts';
+  const paths = readdirSync(home, { recursive: true, encoding: 'utf8' })
+    .map((path) => path.replaceAll('\\', '/'))
+    .filter(isWritten);
+
+  test(`has at most ${longest} lines to a file`, () => {
+    expect(paths.length).toBeGreaterThan(10);
+    const long = paths.filter(
+      (path) =>
+        readFileSync(home + path, 'utf8')
+          .trimEnd()
+          .split('\n').length > longest,
+    );
+    expect(long).toEqual([]);
+  });
+});

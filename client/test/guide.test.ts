@@ -34,15 +34,13 @@ const compilerOptions = {
 /** What one block makes, and others go on with. */
 const given = "declare const client: import('gravitycar-realtime-client').RealtimeClient;\n";
 
-test('the code of docs/client.md compiles, with the types that its codegen makes', async () => {
+/** Compiles the code of a guide in a folder of its own, as an application's; answers what the compiler says. */
+async function compiled(guide: string): Promise<string> {
   const cache = join(root, 'node_modules/.cache');
   await mkdir(cache, { recursive: true });
   const folder = await mkdtemp(join(cache, 'guide-'));
   onTestFinished(() => rm(folder, { recursive: true }));
-  const blocks = await blocksOf('docs/client.md');
-  expect(blocks.map(({ path }) => path)).toEqual(
-    expect.arrayContaining(['codegen.ts', 'src/ticker.tsx', 'src/people.tsx', 'src/block-1.ts']),
-  );
+  const blocks = await blocksOf(guide);
   for (const { path, text } of blocks) {
     await mkdir(dirname(join(folder, path)), { recursive: true });
     await writeFile(join(folder, path), text);
@@ -53,7 +51,22 @@ test('the code of docs/client.md compiles, with the types that its codegen makes
   await symlink(join(root, 'client'), join(folder, 'node_modules/gravitycar-realtime-client'), 'junction');
 
   const command = (name: string) => join(root, 'node_modules/.bin', name);
-  await run(command('graphql-codegen'), [], { cwd: folder });
+  if (blocks.some(({ path }) => path === 'codegen.ts')) {
+    await run(command('graphql-codegen'), [], { cwd: folder });
+  }
   const { stdout } = await run(command('tsc'), ['-p', folder]).catch((error) => error);
-  expect(stdout).toBe('');
+  return stdout;
+}
+
+test('the code of docs/client.md compiles, with the types that its codegen makes', async () => {
+  const blocks = await blocksOf('docs/client.md');
+  expect(blocks.map(({ path }) => path)).toEqual(
+    expect.arrayContaining(['codegen.ts', 'src/ticker.tsx', 'src/people.tsx', 'src/block-1.ts']),
+  );
+  expect(await compiled('docs/client.md')).toBe('');
+});
+
+test('the code of client/README.md compiles', async () => {
+  expect(await blocksOf('client/README.md')).toHaveLength(4);
+  expect(await compiled('client/README.md')).toBe('');
 });
