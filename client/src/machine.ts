@@ -267,7 +267,8 @@ function opened(
     rejections: transport === 'ws' ? 0 : state.rejections,
     blockedSockets: transport === 'ws' ? 0 : state.blockedSockets,
   };
-  return { state: next, effects: isFallback(next, settings) ? [upgradeLater(settings)] : [] };
+  // HTTP answers now: what kept WebSockets away may have been the network, which is there again.
+  return { state: next, effects: isFallback(next, settings) ? [{ type: 'try' }] : [] };
 }
 
 function isFallback({ phase }: State, { transport }: Settings): boolean {

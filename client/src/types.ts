@@ -10,7 +10,8 @@ export interface RealtimeClientOptions {
   /** Asked anew whenever one is needed: for each connection, each request over HTTP, and before one expires. */
   readonly token?: string | null | (() => string | null | Promise<string | null>);
   /**
-   * `auto` uses a WebSocket, and Server-Sent Events for as long as none can be opened.
+   * `auto` uses a WebSocket, and Server-Sent Events for as long as none can be opened: that is tried at once, and each
+   * minute.
    *
    * @default 'auto'
    */

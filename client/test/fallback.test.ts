@@ -39,3 +39,22 @@ test('where WebSockets are blocked it takes Server-Sent Events, and a WebSocket 
   );
   await isAttached(there, 1);
 });
+
+test('a client that was merely offline ends on a WebSocket, also where the network was back for a stream first', async () => {
+  const client = there.client('ann');
+  const channel = await there.channel('ann');
+  there.wire.isDown = true;
+  const transports: string[] = [];
+  client.onConnection(() => {
+    const { connection } = client;
+    if (connection.status === 'connecting' && connection.transport === 'sse') there.wire.isDown = false;
+    if (connection.status === 'connected') transports.push(connection.transport);
+  });
+  const heard = listen(client, channel);
+  // Long before the minute after which it would look anyway.
+  await until('it is connected over a WebSocket', 30_000, () => transports.at(-1) === 'ws');
+  expect(transports[0]).toBe('sse');
+  await isAttached(there, 1);
+  await there.send('ann', channel, 'over a socket');
+  await eventually(() => expect(heard.bodies).toEqual(['over a socket']));
+});

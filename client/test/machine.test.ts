@@ -263,7 +263,9 @@ describe('where no WebSocket can be opened', () => {
     const fallen = inPhase({ status: 'connecting', transport: 'sse' }, { blockedSockets: 2 });
     const { state, effects } = step(fallen, { ...events.opened, transport: 'sse' }, settings);
     expect(state.phase).toMatchObject({ status: 'connected', transport: 'sse' });
-    expect(inWords(effects)).toBe('upgrade in 60000');
+    // Who was merely offline is on a WebSocket at once.
+    expect(inWords(effects)).toBe('try');
+    expect(told(state, events.upgradeFailed)).toBe('connected: upgrade in 60000');
     expect(transportOf(next(state, cut))).toBe('sse');
     for (const event of [events.upgrade, events.awake, events.reconnect]) {
       expect(told(state, event)).toBe('connected: try');

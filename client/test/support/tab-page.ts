@@ -6,7 +6,7 @@ import {
   type RealtimeClientOptions,
 } from '../../src/index.ts';
 
-export interface TabOptions extends Pick<RealtimeClientOptions, 'share' | 'transport'> {
+export interface TabOptions extends Pick<RealtimeClientOptions, 'share' | 'transport' | 'retry'> {
   /** One for all times that it is asked for, or several, the last again and again. */
   readonly tokens: readonly string[];
   /** Keeps positions and what is queued, under this. */
