@@ -60,6 +60,8 @@ export class InboxFeed implements Feed<InboxSnapshot> {
   #state: InboxState = unreadInbox;
   #isLoading = true;
   #error: Error | null = null;
+  /** Why the last marking was refused; forgotten with the next. */
+  #refusal: Error | null = null;
   #snapshot: InboxSnapshot | null = null;
   #stop: (() => void) | null = null;
   #paging: Promise<void> | null = null;
@@ -98,6 +100,7 @@ export class InboxFeed implements Feed<InboxSnapshot> {
         this.#opened = new AbortController();
         this.#isLoading = false;
         this.#error = null;
+        this.#refusal = null;
         this.#become(withInbox(this.#state, page));
       },
       streams: this.#requests.streams((event, isBroken) => {
@@ -128,6 +131,7 @@ export class InboxFeed implements Feed<InboxSnapshot> {
   markRead(id: string, isRead: boolean): Promise<void> {
     this.#markings += 1;
     const number = this.#markings;
+    this.#refusal = null;
     this.#become(withMarking(this.#state, { id, isRead, number }));
     // In the order of the viewer's markings, whichever way each of them takes.
     const marking = (this.#marking.get(id) ?? Promise.resolve()).then(() => this.#mark(id, isRead, number));
@@ -167,8 +171,8 @@ export class InboxFeed implements Feed<InboxSnapshot> {
       const notification = await this.#requests.mark(id, isRead, signal);
       this.#become(withMarked(this.#state, notification, number));
     } catch (error) {
-      this.#state = withoutMarking(this.#state, id, number);
-      this.#fail(error, this.#isLoading);
+      this.#refusal = asError(error);
+      this.#become(withoutMarking(this.#state, id, number));
     }
   }
 
@@ -268,7 +272,7 @@ export class InboxFeed implements Feed<InboxSnapshot> {
       unreadCount: unreadCountOf(this.#state, now),
       hasMore: this.#state.window.hasOlder,
       loading: this.#isLoading,
-      error: this.#error,
+      error: this.#error ?? this.#refusal,
     };
   }
 

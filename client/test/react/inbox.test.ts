@@ -154,5 +154,7 @@ describe('an inbox', () => {
     await inbox.value.markRead('00000000-0000-0000-0000-000000000000');
     await eventually(() => expect(inbox.value.error).toMatchObject({ code: 'NOT_FOUND' }));
     expect(inbox.value.unreadCount).toBe(1);
+    await inbox.value.markRead(inbox.value.notifications[0]!.id);
+    await eventually(() => expect(inbox.value).toMatchObject({ unreadCount: 0, error: null }));
   });
 });
