@@ -1,5 +1,5 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Role } from '../../src/domain/viewer.ts';
 import type { TestServer } from '../support/server.ts';
 import { DeskOnPage } from './desk.ts';
@@ -37,6 +37,7 @@ describe('somebody with a token of their own', () => {
     await new DeskOnPage(page, 'zoe').ready();
     await go('Inspector');
     await page.locator('[data-session]', { hasText: 'zoe' }).waitFor();
+    expect(await page.title()).toBe('Inspector · Gravitycar Realtime');
     // Somebody else, by one click.
     await go('One person');
     await page.getByRole('button', { name: /Ben Osei/ }).click();

@@ -123,7 +123,12 @@ export function App() {
   );
 }
 
+const titles = { pair: 'Side by side', desk: 'One person', 'sign-in': 'Sign in', inspector: 'Inspector' };
+
 function Shell({ place, go, children }: ShellProps) {
+  useEffect(() => {
+    document.title = `${titles[place.page]} · Gravitycar Realtime`;
+  }, [place.page]);
   return (
     <div className={`page page-${place.page}`}>
       <a className="skip" href="#main">
