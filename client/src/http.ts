@@ -1,5 +1,5 @@
 import { finalStatuses } from './closure.ts';
-import { failure } from './errors.ts';
+import { failure, OperationError } from './errors.ts';
 import type { Answer } from './link.ts';
 import type { Payload } from './operation.ts';
 import type { GraphQLFailure } from './types.ts';
@@ -7,7 +7,11 @@ import type { GraphQLFailure } from './types.ts';
 export interface Endpoint {
   readonly url: string;
   readonly fetch: typeof fetch;
+  /** How long to wait for an answer, in milliseconds: who has gone silent would be waited for for minutes. */
+  readonly withinMs?: number;
 }
+
+const usualWithinMs = 60_000;
 
 /**
  * One operation as a request of its own.
@@ -15,37 +19,48 @@ export interface Endpoint {
  * @throws {OperationError} There was no answer, or none in GraphQL.
  */
 export async function post(
-  { url, fetch }: Endpoint,
+  { url, fetch, withinMs = usualWithinMs }: Endpoint,
   token: string | null,
   payload: Payload,
   signal?: AbortSignal,
 ): Promise<{ answer: Answer; status: number }> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      accept: 'application/graphql-response+json, application/json',
-      ...bearer(token),
-    },
-    body: JSON.stringify(payload),
-    ...(signal ? { signal } : {}),
-  }).catch((error) => {
-    if (signal?.aborted) throw error;
-    throw failure('NETWORK_ERROR', 'The server cannot be reached.', error);
-  });
-  return { answer: await answerOf(response, signal), status: response.status };
+  const giving = new AbortController();
+  const leave = () => giving.abort();
+  const timer = setTimeout(leave, withinMs);
+  signal?.addEventListener('abort', leave);
+  if (signal?.aborted) leave();
+  try {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/graphql-response+json, application/json',
+        ...bearer(token),
+      },
+      body: JSON.stringify(payload),
+      signal: giving.signal,
+    });
+    return { answer: await answerOf(response), status: response.status };
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof OperationError) throw error;
+    // It could not be reached, broke off, or took too long.
+    throw failure('NETWORK_ERROR', 'The server does not answer.', error);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', leave);
+  }
 }
 
 export function bearer(token: string | null): Record<string, string> {
   return token === null ? {} : { authorization: `Bearer ${token}` };
 }
 
-async function answerOf(response: Response, signal?: AbortSignal): Promise<Answer> {
-  const text = await response.text().catch((error) => {
-    if (signal?.aborted) throw error;
-    throw failure('NETWORK_ERROR', 'The answer broke off.', error);
+async function answerOf(response: Response): Promise<Answer> {
+  const answer = await response.json().catch((error) => {
+    // Otherwise it is there, and no JSON.
+    if (!(error instanceof SyntaxError)) throw error;
   });
-  const answer = parsed(text);
   if (isAnswer(answer)) return answer;
   const { status } = response;
   throw failure(
@@ -53,14 +68,6 @@ async function answerOf(response: Response, signal?: AbortSignal): Promise<Answe
     finalStatuses.has(status) ? 'BLOCKED' : 'NETWORK_ERROR',
     `Something else than a GraphQL server answers: HTTP status ${status}.`,
   );
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }
 
 function isAnswer(value: unknown): value is Answer {
