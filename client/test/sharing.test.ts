@@ -145,6 +145,34 @@ describe('tabs that share', () => {
     await hasSockets(1);
   });
 
+  test('go over to a WebSocket together when the leader finds one', async () => {
+    const channel = await there.channel('ann');
+    there.wire.blocksUpgrades = true;
+    const tabs = [await open(), await open()];
+    const over = (transport: string) =>
+      eventually(async () => {
+        for (const tab of tabs)
+          expect(await tab.connection()).toMatchObject({ status: 'connected', transport });
+      });
+    for (const tab of tabs) await tab.listen(channel);
+    await over('sse');
+    await isAttached(there, 2);
+    await there.send('ann', channel, '1');
+    await allHear(tabs, ['1']);
+    there.wire.blocksUpgrades = false;
+    // Whoever follows has nothing to try.
+    for (const tab of tabs) await tab.page.evaluate(() => window.tab.client.reconnect());
+    await over('ws');
+    await isAttached(there, 2);
+    await hasSockets(1);
+    await there.send('ann', channel, '2');
+    await allHear(tabs, ['1', '2']);
+    await tabs[0]!.close();
+    await there.send('ann', channel, '3');
+    await allHear([tabs[1]!], ['1', '2', '3']);
+    await hasSockets(1);
+  });
+
   test('share Server-Sent Events as well', async () => {
     const channel = await there.channel('ann');
     const tabs = [await open('ann', { transport: 'sse' }), await open('ann', { transport: 'sse' })];
