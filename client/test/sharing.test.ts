@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
 import { until } from '../../test/support/until.ts';
@@ -184,6 +185,55 @@ describe('tabs that share', () => {
     await there.send('ann', channel, '2');
     await allHear([tabs[1]!], ['1', '2']);
   });
+});
+
+/** What happens to tabs and wire between two messages. */
+const troubles = ['open', 'close first', 'close last', 'crash', 'cut', 'nothing'] as const;
+
+test('whatever happens to tabs and wire, each tab hears all since it began, once and in order', async () => {
+  const plan = fc.array(fc.constantFrom(...troubles), { minLength: 15, maxLength: 25 });
+  await fc.assert(
+    fc.asyncProperty(plan, async (plan) => {
+      const channel = await there.channel('ann');
+      const tabs: Tab[] = [];
+      /** What was sent before a tab began. */
+      const begun = new Map<Tab, number>();
+      const begin = async (sent: number) => {
+        // So that what is counted next is the new one, and no other that comes back.
+        if (tabs.length > 0) await hasSockets(1);
+        await isAttached(there, tabs.length);
+        const tab = await open();
+        await tab.listen(channel);
+        tabs.push(tab);
+        begun.set(tab, sent);
+        await isAttached(there, tabs.length);
+      };
+      const happen = async (trouble: (typeof troubles)[number], sent: number) => {
+        if (trouble === 'open' && tabs.length < 4) await begin(sent);
+        if (trouble === 'cut') there.wire.cutSockets();
+        if (tabs.length < 2) return;
+        if (trouble === 'close first') await tabs.shift()!.close();
+        if (trouble === 'close last') await tabs.pop()!.close();
+        if (trouble === 'crash') await tabs.shift()!.crash();
+      };
+      await begin(0);
+      await begin(0);
+      for (const [index, trouble] of plan.entries()) {
+        await happen(trouble, index);
+        await there.send('ann', channel, String(index));
+      }
+      const all = plan.map((_trouble, index) => String(index));
+      await eventually(async () => {
+        const heard = await Promise.all(tabs.map((tab) => tab.bodies()));
+        expect(heard).toEqual(tabs.map((tab) => all.slice(begun.get(tab))));
+      });
+      await isAttached(there, tabs.length);
+      await hasSockets(1);
+      for (const tab of tabs) await tab.close();
+      await isAttached(there, 0);
+    }),
+    { numRuns: 3, endOnFailure: true },
+  );
 });
 
 test('a mutation whose leader is gone fails, since it may have been done; a queued one is sent again, and done once', async () => {
