@@ -244,7 +244,7 @@ const emitMuch = (server: TestServer) =>
 
 describe('a plain stream that is not read', () => {
   test('is told everything in order when it is read again', async () => {
-    const server = await testServer('postgres', { SEND_BUFFER_BYTES: '20000' });
+    const server = await testServer('postgres', { SEND_BUFFER_BYTES: '200000' });
     const stream = await connectedEvents(server, 'bob');
     const response = await stream.response;
     response.socket.pause();
