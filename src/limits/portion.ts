@@ -14,7 +14,7 @@ const againMs = 1_000;
  * large they are together. Rows and answers are apart, because a row may be answered many times, or in no part at all.
  */
 export class Portion {
-  readonly #holding: Holding;
+  #holding: Holding;
   #rows = 0;
   #answer = 0;
   #left: () => void;
@@ -52,8 +52,8 @@ export class Portion {
   /** The answer has been taken, or nobody waits for it any more. Closed again, it does nothing. */
   close(): void {
     this.#holding.size -= this.#rows + this.#answer;
-    this.#rows = 0;
-    this.#answer = 0;
+    // What is still being read is for nobody.
+    this.#holding = new Holding();
     this.#left();
     this.#left = () => {};
   }

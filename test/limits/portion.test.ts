@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type ClientRequest, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Holdings, largestPortion } from '../../src/limits/portion.ts';
 import { type TestServer, testServer } from '../support/server.ts';
 import { unlimited } from '../support/unlimited.ts';
 import { until } from '../support/until.ts';
@@ -16,6 +17,33 @@ const data = 'x'.repeat(65_534);
 
 const inGeneral = (fields: string) => `{ channel(name: "general") { ${fields} } }`;
 const nodes = (fields: string) => `messages(first: 100) { edges { node { ${fields} } } }`;
+
+describe('what is held for a user', () => {
+  test('is nothing of what was read when nobody waited for it any more', async () => {
+    const holdings = new Holdings();
+    const open = holdings.portionOf('user ada');
+    for (let count = 0; count < 20; count += 1) {
+      const left = holdings.portionOf('user ada');
+      const reading = left.read(async () => 'x'.repeat(largestPortion / 2));
+      left.close();
+      await reading;
+    }
+
+    expect(await open.read(async () => 'a row')).toBe('a row');
+  });
+
+  test('is more than may be while nothing is taken, and less when it is', async () => {
+    const holdings = new Holdings();
+    const untaken = times(9, () => holdings.portionOf('user ada'));
+    for (const portion of untaken) await portion.read(async () => 'x'.repeat(largestPortion - 2));
+    const next = holdings.portionOf('user ada');
+
+    await expect(next.read(async () => 'a row')).rejects.toMatchObject({ code: 'RATE_LIMITED' });
+    expect(await holdings.portionOf('user ben').read(async () => 'a row')).toBe('a row');
+    for (const portion of untaken) portion.close();
+    expect(await next.read(async () => 'a row')).toBe('a row');
+  });
+});
 
 describe('an answer', () => {
   let server: TestServer;
