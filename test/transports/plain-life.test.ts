@@ -242,6 +242,12 @@ const emitMuch = (server: TestServer) =>
        from generate_series(1, ${many}) n`,
   );
 
+/** On a busy machine a while may pass, in which there are some. */
+async function nextBesidesPings(stream: PlainEvents): Promise<string> {
+  const { event } = await stream.next();
+  return event === 'ping' ? nextBesidesPings(stream) : event;
+}
+
 describe('a plain stream that is not read', () => {
   test('is told everything in order when it is read again', async () => {
     const server = await testServer('postgres', { SEND_BUFFER_BYTES: '200000' });
@@ -286,8 +292,9 @@ describe('a plain stream that is not read', () => {
     await emitted(server, 'live');
 
     expect(told.filter((event) => event === 'much').length).toBeLessThan(many);
-    expect((await stream.next()).event).toBe('live');
-    expect((await late.take(2)).map(({ event }) => event)).toEqual(['position_expired', 'live']);
+    expect(await nextBesidesPings(stream)).toBe('live');
+    expect(await nextBesidesPings(late)).toBe('position_expired');
+    expect(await nextBesidesPings(late)).toBe('live');
     stream.cut();
     late.cut();
     await server.close();
