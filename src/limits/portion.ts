@@ -17,6 +17,7 @@ export class Portion {
   #holding: Holding;
   #rows = 0;
   #answer = 0;
+  #isClosed = false;
   #left: () => void;
 
   constructor(holding: Holding = new Holding(), left: () => void = () => {}) {
@@ -28,6 +29,8 @@ export class Portion {
   read<Found>(rows: () => Promise<Found>): Promise<Found> {
     return this.#holding.reading.run(async () => {
       if (this.#rows > largestPortion) throw overfull;
+      // Others wait for their turn, and nobody for this any more.
+      if (this.#isClosed) throw abandoned;
       if (this.#holding.size > mostHeld) throw rateLimited('Earlier answers have not been taken.', againMs);
       const found = await rows();
       const size = sizeOf(found, largestPortion - this.#rows);
@@ -52,7 +55,8 @@ export class Portion {
   /** The answer has been taken, or nobody waits for it any more. Closed again, it does nothing. */
   close(): void {
     this.#holding.size -= this.#rows + this.#answer;
-    // What is still being read is for nobody.
+    this.#isClosed = true;
+    // What is being read just now is for nobody.
     this.#holding = new Holding();
     this.#left();
     this.#left = () => {};
@@ -83,6 +87,9 @@ export class Holdings {
 
 /** One for all: it may be thrown by each of a hundred thousand fields. */
 const overfull: Refusal = tooLarge('What the operation reads or answers is too large in all: ask for less.');
+
+/** Nobody hears it. */
+const abandoned: Refusal = tooLarge('Whoever asked has left.');
 
 /** About as many characters as its JSON has. Looks little further than `most`. */
 function sizeOf(value: unknown, most: number): number {

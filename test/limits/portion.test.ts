@@ -32,6 +32,28 @@ describe('what is held for a user', () => {
     expect(await open.read(async () => 'a row')).toBe('a row');
   });
 
+  test('is not read any more once they have left', async () => {
+    const portion = new Holdings().portionOf('user ada');
+    let reads = 0;
+    let go = () => {};
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const readings = times(50, () =>
+      portion.read(async () => {
+        reads += 1;
+        await gate;
+      }),
+    );
+    const settled = Promise.allSettled(readings);
+    portion.close();
+    go();
+    const outcomes = await settled;
+
+    expect(reads).toBe(8);
+    expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(42);
+  });
+
   test('is more than may be while nothing is taken, and less when it is', async () => {
     const holdings = new Holdings();
     const untaken = times(9, () => holdings.portionOf('user ada'));
